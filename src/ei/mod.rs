@@ -1,0 +1,1 @@
+//! The libei drop-in.

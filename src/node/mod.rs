@@ -1,0 +1,1 @@
+//! The node: mailboxes, names, peers.

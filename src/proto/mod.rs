@@ -1,0 +1,1 @@
+//! The distribution protocol as pure state machines.

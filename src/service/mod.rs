@@ -1,0 +1,1 @@
+//! Services every node answers.

@@ -1,0 +1,1 @@
+//! Terms: the external term format, without I/O.
