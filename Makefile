@@ -1,0 +1,58 @@
+# erlnode: everything a person types. The work is done in scripts/; `make help` lists the targets.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+ONLY    ?=
+EXCLUDE ?=
+FILTER  ?=
+MINUTES ?= 1
+RELEASES ?= 25 27 29
+
+export PREFIX DESTDIR ONLY EXCLUDE FILTER MINUTES RELEASES
+
+.PHONY: all help setup demo test test-matrix examples install uninstall bench fuzz clean
+
+all: ## build the shared and the static library (build/lib)
+	@scripts/setup.sh build
+	@scripts/build.sh
+
+help: ## this list
+	@echo 'make TARGET, where TARGET is'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
+	@echo 'Variables: PREFIX DESTDIR (install), ONLY EXCLUDE FILTER (test), RELEASES (test-matrix), MINUTES (fuzz)'
+
+setup: ## install what building and testing need (apt, as root), or print the line that does
+	@scripts/setup.sh test
+
+demo: ## our epmd, a C node, a Python node and, when Erlang is there, a BEAM, all talking
+	@scripts/setup.sh build
+	@scripts/demo.sh
+
+test: ## everything; ONLY=rust,python or EXCLUDE=distributed choose, FILTER=name narrows the Rust tests
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+test-matrix: ## the live tests against each OTP of RELEASES; ERLNODE_OTP_27=/dir names a ready one
+	@scripts/setup.sh matrix
+	@scripts/test-matrix.sh
+
+examples: ## every example program, runnable at build/examples/LANG/NAME
+	@scripts/setup.sh build
+	@scripts/examples.sh
+
+install: ## library, header, pkg-config and CMake files under $(DESTDIR)$(PREFIX)
+	@scripts/build.sh
+	@scripts/install.sh install
+
+uninstall: ## remove what `make install` put there
+	@scripts/install.sh uninstall
+
+bench: ## measurements beside libei, BEAM and raw TCP, printed as ratios
+	@scripts/setup.sh test
+	@scripts/bench.sh
+
+fuzz: ## each fuzz target for MINUTES minutes (needs a nightly toolchain and cargo-fuzz)
+	@scripts/fuzz.sh
+
+clean: ## remove everything that was built
+	rm -rf build target

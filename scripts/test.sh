@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Runs every check and test of the repository, step by step, and adds up what they report.
+#   ONLY=a,b     only these steps or tags        EXCLUDE=a,b   all but these
+#   FILTER=text  hands `text` to the Rust tests   CI=true       a missing Erlang is a failure
+# The output of each step is kept in build/test/STEP.log. The last line is `N passed, N failed[, N skipped]`.
+. "$(dirname "$0")/common.sh"
+
+# A step that hangs must not hang the run; the slowest one takes some minutes on two cores.
+LIMIT=${LIMIT:-1500}
+LOGS=build/test
+mkdir -p "$LOGS"
+
+# STEP:TAGS, in the order in which they run; what a step does is the function step_NAME below.
+STEPS=(
+  fmt:check
+  clippy:check
+  rust:
+  ei:
+  library:
+  c:
+  cpp:
+  python:
+  interop:distributed
+)
+
+# At a terminal the children must hear Ctrl-C; elsewhere a whole group that hangs must be ended.
+if [ -t 1 ]; then FOREGROUND=--foreground; else FOREGROUND=; fi
+run() { timeout $FOREGROUND --kill-after=10 "$LIMIT" "$@" </dev/null; }
+
+step_fmt() { run cargo fmt --check; }
+
+step_clippy() {
+  run cargo clippy --all-targets -- -D warnings &&
+    run cargo clippy --lib --no-default-features --features ei -- -D warnings &&
+    run cargo clippy --lib --no-default-features -- -D warnings
+}
+
+# Unit tests, documentation, and every file of tests/ but the live ones: layers, header, symbols, guarded among them.
+step_rust() {
+  local targets=() file
+  for file in tests/*.rs tests/*/main.rs; do
+    [ -f "$file" ] || continue
+    file=${file%/main.rs}
+    file=${file##*/}
+    [ "${file%.rs}" = interop ] || targets+=(--test "${file%.rs}")
+  done
+  # The documentation cannot be tested in the same command as single targets.
+  run cargo test --no-fail-fast --lib --bins ${targets[@]+"${targets[@]}"} -- $FILTER &&
+    run cargo test --doc -- $FILTER
+}
+
+step_ei() { run cargo test --no-fail-fast --lib --no-default-features --features ei -- $FILTER; }
+
+# The release library that C, C++, Python and the examples stand on, and every example built with it.
+step_library() { run scripts/examples.sh; }
+
+step_c() { run scripts/test-c.sh c; }
+step_cpp() { run scripts/test-c.sh cpp; }
+step_python() { run scripts/test-python.sh; }
+
+# The number of threads is the number of BEAMs at a time.
+step_interop() { run cargo test --no-fail-fast --test interop -- $FILTER; }
+
+# What each step needs besides a compiler; without it the step is left out, and the run says so.
+lacks() {
+  case $1 in
+    interop) have erl || say "no Erlang on this machine (erl is not in the path)" ;;
+    c) compgen -G 'tests/c/*.c' >/dev/null || say "nothing there yet" ;;
+    cpp) compgen -G 'tests/cpp/*.cpp' >/dev/null || say "nothing there yet" ;;
+    python) compgen -G 'bindings/python/tests/test_*.py' >/dev/null || say "nothing there yet" ;;
+  esac
+}
+
+# How many tests a step that cannot run would have run, as far as the source tells.
+count_tests() {
+  case $1 in
+    interop) grep -rhc '^#\[test\]' tests/interop | awk '{ n += $1 } END { print n + 0 }' ;;
+    *) say 0 ;;
+  esac
+}
+
+# chosen STEP TAGS: by ONLY and EXCLUDE, which are lists of steps and tags.
+chosen() {
+  local word
+  for word in ${EXCLUDE//,/ }; do case ",$1,$2," in *",$word,"*) return 1 ;; esac; done
+  [ -n "$ONLY" ] || return 0
+  for word in ${ONLY//,/ }; do case ",$1,$2," in *",$word,"*) return 0 ;; esac; done
+  return 1
+}
+
+# passed failed skipped, from what the runners print: libtest, Python's unittest, and lines `ok name` / `not ok name`.
+count() {
+  awk '
+    /^test result: / { passed += $4; failed += $6; skipped += $8 }
+    /^ok / { passed++ }
+    /^not ok / { failed++ }
+    /^skip / { skipped++ }
+    /^Ran [0-9]+ tests? in / { ran = $2; python = 1 }
+    python && /^(OK|FAILED)/ {
+      bad = left = 0
+      if (match($0, /failures=[0-9]+/)) bad += substr($0, RSTART + 9, RLENGTH - 9)
+      if (match($0, /errors=[0-9]+/)) bad += substr($0, RSTART + 7, RLENGTH - 7)
+      if (match($0, /skipped=[0-9]+/)) left += substr($0, RSTART + 8, RLENGTH - 8)
+      passed += ran - bad - left; failed += bad; skipped += left; python = 0
+    }
+    END { print passed + 0, failed + 0, skipped + 0 }' "$1"
+}
+
+ONLY=${ONLY:-} EXCLUDE=${EXCLUDE:-} FILTER=${FILTER:-}
+known=" $(printf '%s ' "${STEPS[@]//:/ }")"
+for word in ${ONLY//,/ } ${EXCLUDE//,/ }; do
+  [[ $known == *" $word "* ]] || die "no step and no tag is called '$word'; there are:$known"
+done
+
+passed=0 failed=0 skipped=0
+notes=()
+began=$SECONDS
+for entry in "${STEPS[@]}"; do
+  step=${entry%%:*} tags=${entry#*:} log=$LOGS/${entry%%:*}.log
+  if ! chosen "$step" "$tags"; then
+    [ -n "$ONLY" ] || notes+=("left out: $step (EXCLUDE=$EXCLUDE), $(count_tests "$step") tests")
+    [ -n "$ONLY" ] || skipped=$((skipped + $(count_tests "$step")))
+    continue
+  fi
+  reason=$(lacks "$step")
+  if [ -n "$reason" ]; then
+    tests=$(count_tests "$step")
+    if [ "$tests" -gt 0 ] && [ "${CI:-}" = true ]; then
+      notes+=("FAILED: $step: $reason, and in CI that is a failure ($tests tests not run)")
+      failed=$((failed + tests))
+    elif [ "$tests" -gt 0 ]; then
+      notes+=("left out: $step ($tests tests tagged ${tags:-$step}): $reason")
+      skipped=$((skipped + tests))
+    fi
+    continue
+  fi
+  printf '== %-10s ' "$step"
+  start=$SECONDS status=0
+  "step_$step" >"$log" 2>&1 || status=$?
+  read -r p f s < <(count "$log")
+  # A check is one test; a step that broke before its tests could say so is one failure.
+  if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
+  if [ "$status" -eq 0 ] && [ $((p + f + s)) -eq 0 ] && [ -z "$FILTER" ]; then p=1; fi
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  printf '%5d passed %3d failed %3d skipped  %4d s\n' "$p" "$f" "$s" $((SECONDS - start))
+  if [ "$f" -gt 0 ]; then
+    tail -n "${TAIL:-80}" "$log" | sed 's/^/   | /'
+    say "   (all of it: $log; exit status $status)"
+    notes+=("FAILED: $step")
+    while read -r name; do notes+=("    $name"); done < <(grep -hE '^(test .* FAILED|not ok |(FAIL|ERROR): )' "$log" | head -n 20)
+  fi
+  while read -r name; do notes+=("skipped in $step: $name"); done < <(grep -hE '^(test .*\.\.\. ignored|skip )' "$log" | head -n 20)
+done
+
+say "== $((SECONDS - began)) s in all"
+for note in ${notes[@]+"${notes[@]}"}; do say "$note"; done
+if [ "$skipped" -gt 0 ]; then
+  say "$passed passed, $failed failed, $skipped skipped"
+else
+  say "$passed passed, $failed failed"
+fi
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,1 @@
+//! Live tests: nodes of ours and real BEAMs.
