@@ -1,0 +1,136 @@
+//! The committed header is what the source says.
+//!
+//! Writes include/erlnode.h anew, section by section in the order of src/ffi/mod.rs, and compares. After a wanted
+//! change run `ERLNODE_UPDATE=1 cargo test --test header` and commit the result.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const GUARD: &str = "ERLNODE_H";
+
+#[test]
+fn the_committed_header_is_what_the_source_says() {
+    let generated = header();
+    let path = root().join("include/erlnode.h");
+    if std::env::var_os("ERLNODE_UPDATE").is_some() {
+        fs::write(&path, &generated).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    if let Some(line) = generated.lines().zip(committed.lines()).position(|(new, old)| new != old) {
+        panic!(
+            "include/erlnode.h differs from the source at line {}:\n  source: {}\n  header: {}\n\
+             run `ERLNODE_UPDATE=1 cargo test --test header` and commit the header",
+            line + 1,
+            generated.lines().nth(line).unwrap_or_default(),
+            committed.lines().nth(line).unwrap_or_default(),
+        );
+    }
+    assert_eq!(
+        generated.len(),
+        committed.len(),
+        "include/erlnode.h is longer or shorter than the source says"
+    );
+}
+
+fn header() -> String {
+    let ffi = root().join("src/ffi");
+    let main = fs::read_to_string(ffi.join("mod.rs")).unwrap();
+    let mut header = String::new();
+    writeln!(
+        header,
+        "// Generated from src/ffi by `ERLNODE_UPDATE=1 cargo test --test header`. Do not edit.\n//"
+    )
+    .unwrap();
+    header.push_str(&comment(&main));
+    writeln!(
+        header,
+        "\n#ifndef {GUARD}\n#define {GUARD}\n\n#include <stdarg.h>\n#include <stdbool.h>\n#include <stddef.h>\n\
+         #include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif"
+    )
+    .unwrap();
+    for name in sections(&main) {
+        let path = ffi.join(&name).with_extension("rs");
+        let source = fs::read_to_string(&path).unwrap();
+        let rule = "=".repeat(100);
+        write!(header, "\n// {rule}\n{}// {rule}\n", comment(&source)).unwrap();
+        write!(header, "\n{}", declarations(&path)).unwrap();
+        // What C must compile by itself, such as functions with `...`, stands beside the Rust file.
+        if let Ok(inline) = fs::read_to_string(path.with_extension("h")) {
+            write!(header, "\n{inline}").unwrap();
+        }
+    }
+    write!(header, "\n#ifdef __cplusplus\n}}  // extern \"C\"\n#endif\n\n#endif  // {GUARD}\n").unwrap();
+    header
+}
+
+/// The public modules of `src/ffi/mod.rs`, in order: the sections of the header.
+fn sections(main: &str) -> Vec<String> {
+    main.lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The first comment of a Rust file, as a C comment.
+fn comment(source: &str) -> String {
+    source.lines().map_while(|line| line.strip_prefix("//!")).map(|line| format!("//{line}\n")).collect()
+}
+
+/// Types and functions of one file.
+fn declarations(path: &Path) -> String {
+    let mut config = cbindgen::Config::from_file(root().join("cbindgen.toml")).unwrap();
+    // Also the types that only other sections use.
+    config.export.include = types(&fs::read_to_string(path).unwrap());
+    let mut bytes = Vec::new();
+    cbindgen::Builder::new()
+        .with_config(config)
+        .with_no_includes()
+        .with_src(path)
+        .generate()
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .write(&mut bytes);
+    let text = String::from_utf8(bytes).unwrap();
+    // The whole header stands in one `extern "C"`, so that a section needs none.
+    let all: Vec<&str> = text.lines().collect();
+    let text: String = all
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !(at.saturating_sub(2)..=*at).any(|first| is_extern_c(&all[first..])))
+        .map(|(_, line)| format!("{line}\n"))
+        .collect();
+    let mut lines: Vec<&str> = Vec::new();
+    for line in text.lines().map(str::trim_end) {
+        if !(line.is_empty() && lines.last().is_none_or(|last| last.is_empty())) {
+            lines.push(line);
+        }
+    }
+    while lines.last().is_some_and(|last| last.is_empty()) {
+        lines.pop();
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// True if an opening or closing `extern "C"` under its `#ifdef` begins here.
+fn is_extern_c(lines: &[&str]) -> bool {
+    matches!(lines, ["#ifdef __cplusplus", middle, end, ..]
+        if middle.contains("extern \"C\"") && end.starts_with("#endif"))
+}
+
+/// The public C types of a file.
+fn types(source: &str) -> Vec<String> {
+    source
+        .lines()
+        .filter_map(|line| {
+            let line = line.strip_prefix("pub ")?;
+            let rest =
+                ["struct ", "enum ", "union ", "type "].iter().find_map(|kind| line.strip_prefix(kind))?;
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            name.starts_with("erln_").then_some(name)
+        })
+        .collect()
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
