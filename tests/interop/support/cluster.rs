@@ -1,0 +1,71 @@
+//! The world of one test: an epmd port, a cookie, and the nodes that live there.
+
+use super::beam::{Beam, Options};
+use super::epmd::{self, Epmd};
+use super::iex::Iex;
+
+/// A private epmd port with whoever serves it. Nodes of different clusters cannot see each other.
+pub struct Cluster {
+    port: u16,
+    cookie: String,
+    epmd: Option<Epmd>,
+}
+
+impl Cluster {
+    /// With the stock epmd.
+    pub fn new() -> Cluster {
+        let mut cluster = Cluster::without_epmd();
+        cluster.start_epmd();
+        cluster
+    }
+
+    /// With nobody at the port yet: the first node of ours there serves epmd itself.
+    pub fn without_epmd() -> Cluster {
+        Cluster { port: epmd::free_port(), cookie: "monster".to_owned(), epmd: None }
+    }
+
+    /// The epmd port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The cookie that every node here gets.
+    pub fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
+    /// Starts the stock epmd at the port.
+    pub fn start_epmd(&mut self) {
+        self.epmd = Some(Epmd::start(self.port));
+    }
+
+    /// Kills the stock epmd.
+    pub fn kill_epmd(&mut self) {
+        self.epmd.take().expect("no epmd of this cluster runs").kill();
+    }
+
+    /// Starts a BEAM `alive@localhost` (or the name as it is, when it has a host).
+    pub fn beam(&self, alive: &str) -> Beam {
+        self.beam_with(alive, &[])
+    }
+
+    /// The same with more arguments for `erl`.
+    pub fn beam_with(&self, alive: &str, arguments: &[&str]) -> Beam {
+        Beam::start(&self.options(alive, arguments))
+    }
+
+    /// Starts a real `iex`.
+    pub fn iex(&self, alive: &str) -> Iex {
+        Iex::start(&self.options(alive, &[]))
+    }
+
+    fn options(&self, alive: &str, arguments: &[&str]) -> Options {
+        let name = if alive.contains('@') { alive.to_owned() } else { format!("{alive}@localhost") };
+        Options {
+            name,
+            cookie: self.cookie.clone(),
+            epmd_port: self.port,
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The workshop of the live tests: private epmds, real BEAMs, real `iex` sessions, example programs.
+//! Everything a test starts is bound to loopback, has names and ports of its own, and ends with the test.
+//! Nothing here sleeps: readiness and results are events in what a process prints.
+
+#![allow(dead_code)] // a tool that no test takes today stays on its hook
+
+mod beam;
+mod cluster;
+mod epmd;
+mod iex;
+mod process;
+mod runtime;
+
+pub use beam::Beam;
+pub use cluster::Cluster;
+pub use iex::Iex;
+pub use process::Signal;
+
+use std::time::Duration;
+
+/// How long any single event may take. Generous: it only ends tests that would wait for ever on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
