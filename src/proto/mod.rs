@@ -1,1 +1,6 @@
-//! The distribution protocol as pure state machines.
+//! The distribution protocol as pure state machines: bytes in, bytes out, no clock, no socket.
+
+pub mod digest;
+pub mod flags;
+pub mod handshake;
+pub mod name;
