@@ -1,0 +1,232 @@
+//! Atoms: names of at most 255 characters.
+//!
+//! An atom of up to 14 bytes lives inside its 16 bytes, a longer one is shared and counted; both clone without
+//! copying text to the heap. There is no table of atoms: what a peer invents is forgotten with the last clone.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use super::tag::MAX_ATOM_CHARS;
+use crate::{Error, Result};
+
+/// Bytes of text that fit beside the length and the discriminant in 16 bytes.
+const INLINE: usize = 14;
+
+/// An atom. Equality, order and hash are those of its text, which is also Erlang's order of atoms.
+///
+/// Made by [`Atom::new`] and [`Atom::from_static`]; read by [`Atom::as_str`]. `Display` is the raw text, `Debug`
+/// is Erlang source text (quoted where Erlang needs it).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Atom(Repr);
+
+// Text of up to INLINE bytes is always Inline, so equal atoms have equal representations.
+#[derive(Clone, PartialEq, Eq)]
+enum Repr {
+    Inline { len: u8, text: [u8; INLINE] },
+    // A thin pointer: Arc<str> would make every atom, and with it every term, eight bytes larger.
+    Long(Arc<Box<str>>),
+}
+
+const _: () = assert!(std::mem::size_of::<Atom>() == 16);
+
+impl Atom {
+    /// An atom with this text.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when the text has more than 255 characters.
+    pub fn new(text: &str) -> Result<Atom> {
+        if !Self::fits(text) {
+            return Err(Error::argument("an atom has at most 255 characters"));
+        }
+        Ok(Self::make(text))
+    }
+
+    /// An atom from text that is part of the program. Text over 255 characters is cut (and a debug build asserts).
+    pub fn from_static(text: &'static str) -> Atom {
+        debug_assert!(Self::fits(text), "an atom has at most 255 characters");
+        match text.char_indices().nth(MAX_ATOM_CHARS) {
+            Some((end, _)) => Self::make(&text[..end]),
+            None => Self::make(text),
+        }
+    }
+
+    /// True if this text is short enough for an atom.
+    #[inline]
+    pub(crate) fn fits(text: &str) -> bool {
+        text.len() <= MAX_ATOM_CHARS || text.chars().count() <= MAX_ATOM_CHARS
+    }
+
+    /// An atom of text that was checked.
+    #[inline]
+    pub(crate) fn make(text: &str) -> Atom {
+        let len = text.len();
+        if len <= INLINE {
+            let mut inline = [0; INLINE];
+            inline[..len].copy_from_slice(text.as_bytes());
+            Atom(Repr::Inline { len: len as u8, text: inline })
+        } else {
+            Atom(Repr::Long(Arc::new(text.into())))
+        }
+    }
+
+    /// The text.
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            // Checked again because this module has no unsafe; it is a few nanoseconds at this length.
+            Repr::Inline { .. } => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
+            Repr::Long(text) => text,
+        }
+    }
+
+    /// The text as UTF-8 bytes; cheaper than [`as_str`](Self::as_str) where only equality matters.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Inline { len, text } => text.get(..usize::from(*len)).unwrap_or_default(),
+            Repr::Long(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// Latin-1 text of the old tags as UTF-8.
+pub(crate) fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
+}
+
+/// True if Erlang source needs quotes around this atom.
+pub(crate) fn needs_quotes(text: &str) -> bool {
+    const RESERVED: [&str; 29] = [
+        "after", "and", "andalso", "band", "begin", "bnot", "bor", "bsl", "bsr", "bxor", "case", "catch",
+        "cond", "div", "else", "end", "fun", "if", "let", "maybe", "not", "of", "or", "orelse", "receive",
+        "rem", "try", "when", "xor",
+    ];
+    let bare = text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'@');
+    !bare || RESERVED.contains(&text)
+}
+
+impl PartialOrd for Atom {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Atom {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for Atom {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state); // as str, so that maps can be asked with one
+    }
+}
+
+impl Borrow<str> for Atom {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Atom {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq<str> for Atom {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Atom {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl std::str::FromStr for Atom {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Atom> {
+        Atom::new(text)
+    }
+}
+
+impl fmt::Display for Atom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Atom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.as_str();
+        if !needs_quotes(text) {
+            return f.write_str(text);
+        }
+        f.write_str("'")?;
+        for c in text.chars() {
+            match c {
+                '\'' => f.write_str("\\'")?,
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                c if c.is_control() => write!(f, "\\x{{{:x}}}", u32::from(c))?,
+                c => write!(f, "{c}")?,
+            }
+        }
+        f.write_str("'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limit_counts_characters_not_bytes() {
+        assert!(Atom::new(&"a".repeat(255)).is_ok());
+        assert!(Atom::new(&"a".repeat(256)).is_err());
+        assert!(Atom::new(&"€".repeat(255)).is_ok());
+        assert!(Atom::new(&"€".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn text_survives_on_both_sides_of_the_inline_border() {
+        for n in 0..40 {
+            let text = "x".repeat(n);
+            let atom = Atom::new(&text).unwrap();
+            assert_eq!(atom.as_str(), text);
+            assert_eq!(atom.clone(), atom);
+            assert_eq!(atom, text.as_str());
+        }
+    }
+
+    #[test]
+    fn order_is_that_of_the_text() {
+        let mut atoms: Vec<Atom> =
+            ["z", "", "longer than fourteen", "ab", "a", "é"].iter().map(|t| Atom::new(t).unwrap()).collect();
+        atoms.sort();
+        let texts: Vec<&str> = atoms.iter().map(Atom::as_str).collect();
+        assert_eq!(texts, ["", "a", "ab", "longer than fourteen", "z", "é"]);
+    }
+
+    #[test]
+    fn debug_is_erlang_source() {
+        let show = |text: &str| format!("{:?}", Atom::new(text).unwrap());
+        assert_eq!(show("ok"), "ok");
+        assert_eq!(show("a@b"), "a@b");
+        assert_eq!(show(""), "''");
+        assert_eq!(show("end"), "'end'");
+        assert_eq!(show("Elixir.Foo"), "'Elixir.Foo'");
+        assert_eq!(show("it's\n"), "'it\\'s\\n'");
+    }
+}

@@ -1,0 +1,153 @@
+//! Encoding the owned tree, in the form a BEAM gives it: lists of bytes as STRING, shortest integers, keys in order.
+
+use super::compressed;
+use super::tag::{self, MAX_STRING};
+use super::writer::{self, Writer};
+use super::Term;
+use crate::{Error, Result};
+
+impl Term {
+    /// Writes the term; errors are those of the writer.
+    pub fn encode_to(&self, writer: &mut Writer) {
+        writer.term(self);
+    }
+
+    /// The encoded term, without version byte.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for what cannot be encoded: a float that is NaN or infinite.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut out = Vec::new();
+        encode(self, &mut out).map_err(Error::argument)?;
+        Ok(out)
+    }
+
+    /// The encoded term with version byte 131, as `term_to_binary` gives it.
+    ///
+    /// # Errors
+    /// As for [`to_bytes`](Self::to_bytes).
+    pub fn to_external(&self) -> Result<Vec<u8>> {
+        let mut out = vec![tag::VERSION];
+        encode(self, &mut out).map_err(Error::argument)?;
+        Ok(out)
+    }
+
+    /// As [`to_external`](Self::to_external), compressed if that makes it smaller. For files and user data: a BEAM
+    /// closes a connection that carries a compressed term as a message.
+    ///
+    /// # Errors
+    /// As for [`to_bytes`](Self::to_bytes).
+    pub fn to_external_compressed(&self) -> Result<Vec<u8>> {
+        let plain = self.to_external()?;
+        Ok(compressed::deflate(plain.get(1..).unwrap_or_default()).unwrap_or(plain))
+    }
+}
+
+/// Elements to be written, and whether `[]` follows them as the tail of a list.
+struct Open<'a> {
+    items: std::slice::Iter<'a, Term>,
+    proper: bool,
+}
+
+impl<'a> Open<'a> {
+    fn new(items: &'a [Term], proper: bool) -> Self {
+        Open { items: items.iter(), proper }
+    }
+}
+
+/// Appends the encoded term.
+pub(crate) fn encode(term: &Term, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    let mut stack: Vec<Open<'_>> = Vec::new();
+    let mut open = Open::new(std::slice::from_ref(term), false);
+    loop {
+        while let Some(item) = open.items.next() {
+            if let Some(inner) = put_item(item, out)? {
+                stack.push(std::mem::replace(&mut open, inner));
+            }
+        }
+        if open.proper {
+            out.push(tag::NIL);
+        }
+        match stack.pop() {
+            Some(outer) => open = outer,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Appends one item; of a container, its head, and gives the elements that follow.
+#[inline]
+fn put_item<'a>(item: &'a Term, out: &mut Vec<u8>) -> Result<Option<Open<'a>>, &'static str> {
+    match item {
+        Term::Int(value) => writer::put_i64(out, *value),
+        Term::Float(value) if !value.is_finite() => return Err("a float is neither NaN nor infinite"),
+        Term::Float(value) => {
+            let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
+            out.extend_from_slice(&[tag::NEW_FLOAT, a, b, c, d, e, f, g, h]);
+        }
+        Term::Atom(atom) => writer::put_atom(out, atom.as_bytes()),
+        Term::Binary(bytes) => {
+            writer::put_counted(out, tag::BINARY, fit(bytes.len())?);
+            out.extend_from_slice(bytes);
+        }
+        Term::Tuple(items) => {
+            writer::put_tuple(out, fit(items.len())?);
+            return Ok(Some(Open::new(items, false)));
+        }
+        _ => return put_rare(item, out),
+    }
+    Ok(None)
+}
+
+#[inline(never)]
+fn put_rare<'a>(item: &'a Term, out: &mut Vec<u8>) -> Result<Option<Open<'a>>, &'static str> {
+    match item {
+        Term::List(items) if items.is_empty() => out.push(tag::NIL),
+        Term::List(items) => return put_list(items, out),
+        Term::ImproperList(list) => {
+            writer::put_counted(out, tag::LIST, fit(list.elements().len())?);
+            return Ok(Some(Open::new(list.items(), false)));
+        }
+        Term::Map(map) => {
+            writer::put_counted(out, tag::MAP, fit(map.len())?);
+            return Ok(Some(Open::new(map.items(), false)));
+        }
+        Term::Big(big) => writer::put_big(out, big.is_negative(), big.magnitude()),
+        Term::BitString(bits) => {
+            writer::put_counted(out, tag::BIT_BINARY, fit(bits.bytes().len())?);
+            out.push(bits.bits());
+            out.extend_from_slice(bits.bytes());
+        }
+        Term::Pid(pid) => writer::put_pid(out, pid),
+        Term::Port(port) => writer::put_port(out, port),
+        Term::Reference(reference) => writer::put_reference(out, reference),
+        Term::Fun(fun) => out.extend_from_slice(fun.as_bytes()),
+        Term::Export(export) => writer::put_export(out, export),
+        Term::Record(record) => out.extend_from_slice(record.as_bytes()),
+        Term::Int(_) | Term::Float(_) | Term::Atom(_) | Term::Binary(_) | Term::Tuple(_) => {
+            return put_item(item, out);
+        }
+    }
+    Ok(None)
+}
+
+/// A list of bytes is written as STRING, any other element by element.
+fn put_list<'a>(items: &'a [Term], out: &mut Vec<u8>) -> Result<Option<Open<'a>>, &'static str> {
+    let byte = |item: &Term| item.as_i64().and_then(|value| u8::try_from(value).ok());
+    if items.len() <= MAX_STRING && items.iter().all(|item| byte(item).is_some()) {
+        let [.., a, b] = items.len().to_be_bytes();
+        out.extend_from_slice(&[tag::STRING, a, b]);
+        out.extend(items.iter().filter_map(byte));
+        return Ok(None);
+    }
+    writer::put_counted(out, tag::LIST, fit(items.len())?);
+    Ok(Some(Open::new(items, true)))
+}
+
+/// All counts on the wire have 32 bits.
+fn fit(count: usize) -> Result<usize, &'static str> {
+    match u32::try_from(count) {
+        Ok(_) => Ok(count),
+        Err(_) => Err("a term has at most 2^32 - 1 elements"),
+    }
+}
