@@ -2,5 +2,6 @@
 
 pub mod digest;
 pub mod flags;
+pub mod frame;
 pub mod handshake;
 pub mod name;
