@@ -1,0 +1,197 @@
+//! Joins fragments to messages.
+//!
+//! Memory grows with the bytes that arrived, never with what a header claims. Everything is freed when the
+//! assembler goes, which is when the connection goes.
+//! Always true: fragment numbers of a sequence count down by one; whoever skips or repeats one loses the connection.
+
+use crate::error::{Error, Malformed, Result};
+use crate::term::Atom;
+use bytes::Bytes;
+use std::collections::hash_map::{Entry, HashMap};
+
+/// What may be in assembly on one connection.
+#[derive(Debug, Clone, Copy)]
+pub struct AssemblyLimits {
+    /// Sequences that are open at the same time. A BEAM has one per process that is sending.
+    pub sequences: usize,
+    /// Bytes held for all of them.
+    pub bytes: usize,
+    /// Bytes of one message.
+    pub message: usize,
+}
+
+impl Default for AssemblyLimits {
+    fn default() -> Self {
+        AssemblyLimits { sequences: 4096, bytes: 256 << 20, message: 128 << 20 }
+    }
+}
+
+/// A message whose last fragment came.
+pub(crate) struct Assembled {
+    pub body: Bytes,
+    pub atoms: Vec<Atom>,
+}
+
+struct Partial {
+    /// The fragment number that must come next.
+    next: u64,
+    body: Vec<u8>,
+    atoms: Vec<Atom>,
+}
+
+/// The messages that are in assembly on one connection.
+pub struct Assembler {
+    limits: AssemblyLimits,
+    open: HashMap<u64, Partial>,
+    /// Sum of the capacities of all bodies: what is really taken, not what is used of it.
+    bytes: usize,
+}
+
+impl Assembler {
+    /// An assembler with nothing in it.
+    pub fn new(limits: AssemblyLimits) -> Self {
+        Assembler { limits, open: HashMap::new(), bytes: 0 }
+    }
+
+    /// Sequences and bytes in assembly at this moment.
+    pub fn load(&self) -> (usize, usize) {
+        (self.open.len(), self.bytes)
+    }
+
+    /// The first fragment of `count`. Whole if it is the only one.
+    pub(crate) fn first(
+        &mut self,
+        sequence: u64,
+        count: u64,
+        body: Bytes,
+        atoms: impl FnOnce() -> Vec<Atom>,
+    ) -> Result<Option<Assembled>> {
+        if count == 0 {
+            return Err(Malformed::new("number of fragments", 10).into());
+        }
+        if body.len() > self.limits.message {
+            return Err(self.message_too_long());
+        }
+        let open = self.open.len();
+        let Entry::Vacant(vacant) = self.open.entry(sequence) else {
+            return Err(Malformed::new("second first fragment of a sequence", 2).into());
+        };
+        if count == 1 {
+            return Ok(Some(Assembled { body, atoms: atoms() }));
+        }
+        if open >= self.limits.sequences {
+            return Err(too_many(self.limits.sequences));
+        }
+        // Copied, so that a short fragment does not hold the read buffer it came in.
+        let body = body.to_vec();
+        self.bytes = self.bytes.saturating_add(body.capacity());
+        vacant.insert(Partial { next: count - 1, body, atoms: atoms() });
+        self.check_bytes()?;
+        Ok(None)
+    }
+
+    /// A following fragment. Returns the message with the last one.
+    pub(crate) fn next(&mut self, sequence: u64, fragment: u64, body: &[u8]) -> Result<Option<Assembled>> {
+        let Entry::Occupied(mut entry) = self.open.entry(sequence) else {
+            return Err(Malformed::new("fragment of an unknown sequence", 2).into());
+        };
+        let partial = entry.get_mut();
+        if partial.next != fragment {
+            return Err(Malformed::new("order of fragments", 10).into());
+        }
+        if partial.body.len().saturating_add(body.len()) > self.limits.message {
+            return Err(self.message_too_long());
+        }
+        let before = partial.body.capacity();
+        partial.body.extend_from_slice(body);
+        self.bytes = self.bytes.saturating_sub(before).saturating_add(partial.body.capacity());
+        if fragment > 1 {
+            partial.next = fragment - 1;
+            self.check_bytes()?;
+            return Ok(None);
+        }
+        let partial = entry.remove();
+        self.bytes = self.bytes.saturating_sub(partial.body.capacity());
+        Ok(Some(Assembled { body: partial.body.into(), atoms: partial.atoms }))
+    }
+
+    fn check_bytes(&self) -> Result<()> {
+        if self.bytes <= self.limits.bytes {
+            return Ok(());
+        }
+        Err(Error::Limit(
+            format!("more than {} bytes of messages in fragments (option max_assembly)", self.limits.bytes)
+                .into(),
+        ))
+    }
+
+    #[cold]
+    fn message_too_long(&self) -> Error {
+        Error::Limit(
+            format!("a message of more than {} bytes (option max_message)", self.limits.message).into(),
+        )
+    }
+}
+
+#[cold]
+fn too_many(limit: usize) -> Error {
+    Error::Limit(
+        format!("more than {limit} fragmented messages at the same time (option max_sequences)").into(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: AssemblyLimits = AssemblyLimits { sequences: 2, bytes: 100, message: 60 };
+
+    fn first(a: &mut Assembler, seq: u64, count: u64, body: &'static [u8]) -> Result<Option<Bytes>> {
+        Ok(a.first(seq, count, Bytes::from_static(body), Vec::new)?.map(|m| m.body))
+    }
+
+    fn next(a: &mut Assembler, seq: u64, fragment: u64, body: &[u8]) -> Result<Option<Bytes>> {
+        Ok(a.next(seq, fragment, body)?.map(|m| m.body))
+    }
+
+    #[test]
+    fn interleaved_sequences_are_joined_in_order() {
+        let mut a = Assembler::new(LIMITS);
+        assert_eq!(first(&mut a, 7, 3, b"he").unwrap(), None);
+        assert_eq!(first(&mut a, 8, 2, b"").unwrap(), None);
+        assert_eq!(next(&mut a, 7, 2, b"").unwrap(), None);
+        assert_eq!(next(&mut a, 8, 1, b"you").unwrap().unwrap(), "you");
+        assert_eq!(next(&mut a, 7, 1, b"llo").unwrap().unwrap(), "hello");
+        assert_eq!(a.load(), (0, 0));
+        // The same sender sends again.
+        assert_eq!(first(&mut a, 7, 1, b"again").unwrap().unwrap(), "again");
+    }
+
+    #[test]
+    fn skipped_repeated_unknown_and_empty_counts_are_fatal() {
+        let mut a = Assembler::new(LIMITS);
+        assert!(first(&mut a, 1, 0, b"").is_err());
+        assert!(next(&mut a, 1, 1, b"").is_err());
+        first(&mut a, 1, 3, b"").unwrap();
+        assert!(first(&mut a, 1, 3, b"").is_err(), "opened twice");
+        assert!(first(&mut a, 1, 1, b"").is_err(), "a whole one in an open sequence");
+        assert!(next(&mut a, 1, 3, b"").is_err(), "repeated");
+        assert!(next(&mut a, 1, 1, b"").is_err(), "skipped");
+        assert!(next(&mut a, 1, 0, b"").is_err());
+    }
+
+    #[test]
+    fn sequences_bytes_and_messages_are_capped() {
+        let mut a = Assembler::new(LIMITS);
+        first(&mut a, 1, u64::MAX, b"").unwrap();
+        first(&mut a, 2, 2, b"").unwrap();
+        assert!(matches!(first(&mut a, 3, 2, b""), Err(Error::Limit(_))));
+        next(&mut a, 1, u64::MAX - 1, &[0; 50]).unwrap();
+        assert!(matches!(next(&mut a, 1, u64::MAX - 2, &[0; 11]), Err(Error::Limit(_))));
+        assert!(matches!(next(&mut a, 2, 1, &[0; 61]), Err(Error::Limit(_))));
+        let mut a = Assembler::new(AssemblyLimits { message: 1000, ..LIMITS });
+        first(&mut a, 1, 9, b"").unwrap();
+        next(&mut a, 1, 8, &[0; 60]).unwrap();
+        assert!(matches!(next(&mut a, 1, 7, &[0; 60]), Err(Error::Limit(_))));
+    }
+}

@@ -1,0 +1,166 @@
+//! Replaces atoms in outgoing terms by references to the atom section of their packet.
+//!
+//! A slot is chosen by a hash of the text, so finding one is a multiplication and a comparison. When two atoms of a
+//! packet want the same slot, the second is spelled out, which is always legal.
+//! Always true: a slot is named at most once per packet, and what the table holds was defined by a packet that was
+//! written. Packets must therefore leave in the order in which they were written; one that does not leave ends the
+//! connection.
+
+use super::atom_cache_in::SLOTS;
+use super::walk::walk;
+use crate::error::Malformed;
+use crate::term::tag;
+
+/// Entries of a section; their number is one byte.
+const MAX_ENTRIES: usize = 255;
+
+/// Shorter atoms cost as much by reference as spelled out.
+const MIN_TEXT: usize = 2;
+
+/// Longer ones would need the LongAtoms form of the whole section.
+const MAX_TEXT: usize = 255;
+
+#[derive(Clone, Default)]
+struct Slot {
+    text: Vec<u8>,
+    /// The peer has it.
+    known: bool,
+    /// The packet that named the slot last, and as which entry.
+    packet: u64,
+    entry: u8,
+}
+
+struct Entry {
+    slot: u16,
+    new: bool,
+}
+
+/// Bytes `start..end` of a term become `82 entry`.
+pub(super) struct Edit {
+    start: usize,
+    end: usize,
+    entry: u8,
+}
+
+/// The sending side of the atom cache.
+pub(crate) struct AtomCacheOut {
+    slots: Vec<Slot>,
+    packet: u64,
+    entries: Vec<Entry>,
+}
+
+impl AtomCacheOut {
+    pub(crate) fn new() -> Self {
+        AtomCacheOut { slots: vec![Slot::default(); SLOTS], packet: 0, entries: Vec::new() }
+    }
+
+    /// Begins the next packet.
+    pub(super) fn begin(&mut self) {
+        self.packet += 1;
+        self.entries.clear();
+    }
+
+    /// Finds the atoms of one term of this packet and notes how they are to be written.
+    ///
+    /// # Errors
+    /// Whatever is no term, or refers to the section of another packet. Then the packet has to be given up with
+    /// [`undo`](Self::undo).
+    pub(super) fn plan(&mut self, term: &[u8], edits: &mut Vec<Edit>) -> Result<usize, Malformed> {
+        walk(term, 0, |start, end| {
+            let text = match term.get(start..end) {
+                Some([tag::SMALL_ATOM_UTF8, _, text @ ..]) => text,
+                Some([tag::ATOM_UTF8, _, _, text @ ..]) => text,
+                Some([tag::ATOM_CACHE_REF, ..]) => {
+                    return Err(Malformed::new("atom reference of another packet", start))
+                }
+                _ => return Ok(()), // Latin-1: stays as it is
+            };
+            if let Some(entry) = self.entry(text) {
+                edits.push(Edit { start, end, entry });
+            }
+            Ok(())
+        })
+    }
+
+    /// The entry of this packet for an atom; `None` if it has to be spelled out.
+    fn entry(&mut self, text: &[u8]) -> Option<u8> {
+        if text.len() < MIN_TEXT || text.len() > MAX_TEXT {
+            return None;
+        }
+        let place = hash(text);
+        let slot = self.slots.get_mut(usize::from(place))?;
+        let same = slot.text == text;
+        if slot.packet == self.packet {
+            return same.then_some(slot.entry);
+        }
+        if self.entries.len() == MAX_ENTRIES {
+            return None;
+        }
+        let new = !(slot.known && same);
+        if new {
+            slot.text.clear();
+            slot.text.extend_from_slice(text);
+            slot.known = true;
+        }
+        slot.packet = self.packet;
+        slot.entry = self.entries.len() as u8; // below 255
+        self.entries.push(Entry { slot: place, new });
+        Some(slot.entry)
+    }
+
+    /// Gives the packet up: the peer will not learn what it would have defined.
+    pub(super) fn undo(&mut self) {
+        for entry in self.entries.drain(..).filter(|entry| entry.new) {
+            if let Some(slot) = self.slots.get_mut(usize::from(entry.slot)) {
+                slot.known = false;
+            }
+        }
+    }
+
+    /// Writes `N [Flags Refs]`.
+    pub(super) fn write_section(&self, out: &mut Vec<u8>) {
+        let count = self.entries.len();
+        out.push(count as u8); // 255 at most
+        if count == 0 {
+            return;
+        }
+        let field = |entry: &Entry| (u8::from(entry.new) << 3) | (entry.slot >> 8) as u8;
+        for pair in self.entries.chunks(2) {
+            let [low, high] = [pair.first().map_or(0, field), pair.get(1).map_or(0, field)];
+            out.push(high << 4 | low);
+        }
+        if count % 2 == 0 {
+            out.push(0); // the last field, LongAtoms, stands in a byte of its own
+        }
+        for entry in &self.entries {
+            out.push(entry.slot as u8); // the lower half; the upper one is in the flags
+            if let (true, Some(slot)) = (entry.new, self.slots.get(usize::from(entry.slot))) {
+                out.push(slot.text.len() as u8); // MAX_TEXT fits
+                out.extend_from_slice(&slot.text);
+            }
+        }
+    }
+}
+
+/// Copies a term with its edits applied.
+pub(super) fn write_edited(out: &mut Vec<u8>, term: &[u8], edits: &[Edit]) {
+    let mut done = 0;
+    for edit in edits {
+        out.extend_from_slice(term.get(done..edit.start).unwrap_or_default());
+        out.extend_from_slice(&[tag::ATOM_CACHE_REF, edit.entry]);
+        done = edit.end;
+    }
+    out.extend_from_slice(term.get(done..).unwrap_or_default());
+}
+
+/// 11 bits that depend on all of the text.
+fn hash(text: &[u8]) -> u16 {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 divided by the golden ratio
+    let mut hash = text.len() as u64;
+    for chunk in text.chunks(8) {
+        let mut word = [0; 8];
+        word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+        hash = (hash.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(SPREAD);
+    }
+    (hash >> (64 - SLOTS.trailing_zeros())) as u16
+}
