@@ -360,7 +360,9 @@ impl Fields<'_> {
     #[inline]
     fn usual_pid(&self) -> Option<(Pid, usize)> {
         let rest = self.message.get(self.at..)?;
-        let ([tag::NEW_PID, tag::SMALL_ATOM_UTF8, length], rest) = rest.split_first_chunk()? else { return None };
+        let ([tag::NEW_PID, tag::SMALL_ATOM_UTF8, length], rest) = rest.split_first_chunk()? else {
+            return None;
+        };
         let (name, rest) = rest.split_at_checked(usize::from(*length))?;
         let [a, b, c, d, e, f, g, h, i, j, k, l] = *rest.first_chunk::<12>()?;
         let node = if name == self.names.peer.as_bytes() {

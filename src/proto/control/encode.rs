@@ -139,7 +139,7 @@ fn put_target(out: &mut Vec<u8>, target: &Target) {
     }
 }
 
-pub(crate) fn put_atom(out: &mut Vec<u8>, atom: &Atom) {
+fn put_atom(out: &mut Vec<u8>, atom: &Atom) {
     let text = atom.as_bytes();
     match u8::try_from(text.len()) {
         Ok(length) => out.extend_from_slice(&[tag::SMALL_ATOM_UTF8, length]),

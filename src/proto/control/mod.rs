@@ -11,7 +11,6 @@ mod encode;
 mod tests;
 
 pub use decode::Names;
-pub(crate) use encode::put_atom;
 
 use crate::term::{Atom, Pid, Reference};
 use bytes::Bytes;

@@ -13,7 +13,6 @@
 mod assembler;
 mod atom_cache_in;
 mod atom_cache_out;
-mod expand;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -22,7 +21,6 @@ mod writer;
 
 pub use assembler::{Assembler, AssemblyLimits};
 pub use atom_cache_in::AtomCacheIn;
-pub use expand::expand;
 pub use reader::{PacketReader, Received};
 pub use writer::{encode_message, Fragmenter, PacketWriter, FRAGMENT};
 

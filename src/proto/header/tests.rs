@@ -3,7 +3,7 @@
 use super::*;
 use crate::proto::control::{Control, Names, Target};
 use crate::proto::frame;
-use crate::term::{Atom, Pid, Reference};
+use crate::term::{self_contained, Atom, Pid, Reference};
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
@@ -51,7 +51,7 @@ impl Peer {
             let Received::Message(message) = self.reader.read(packet).unwrap() else { continue };
             let (control, used) = Control::decode(&message, self.reader.atoms(), &names()).unwrap();
             let payload = self.reader.payload(&message, used).unwrap();
-            let payload = payload.map(|payload| expand(&payload, self.reader.atoms()).unwrap());
+            let payload = payload.map(|payload| self_contained(&payload, self.reader.atoms()).unwrap());
             messages.push((control, payload));
         }
         messages
@@ -274,6 +274,6 @@ proptest! {
         let mut reader = PacketReader::new(MODES[mode], AssemblyLimits::default());
         let _ = reader.read(Bytes::from(noise.clone()));
         let _ = reader.read([&[131, kind][..], &noise].concat().into());
-        let _ = expand(&noise, reader.atoms());
+        let _ = self_contained(&noise, reader.atoms());
     }
 }
