@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod digest;
+pub mod epmd;
 pub mod flags;
 pub mod frame;
 pub mod handshake;
