@@ -1,19 +1,39 @@
 //! erlnode: programs that are not BEAMs as full members of an Erlang/Elixir cluster.
 //!
-//! Modules stand in the order a byte travels; each may import only from those above it.
+//! The modules stand in the order a byte travels; each may import only from those above it.
+
+pub mod error;
+#[cfg(feature = "node")]
+pub mod log;
+
+// Pure: bytes in, bytes out.
+pub mod term;
+
+pub mod proto;
+
+// Sockets and threads.
+#[cfg(feature = "node")]
+pub mod runtime;
+
+#[cfg(feature = "node")]
+pub mod net;
+
+#[cfg(feature = "node")]
+pub mod node;
+
+#[cfg(feature = "node")]
+pub mod service;
+
+// The two C faces.
+#[cfg(feature = "ffi")]
+pub mod ffi;
 
 #[cfg(feature = "ei")]
 pub mod ei;
-pub mod error;
-#[cfg(feature = "ffi")]
-pub mod ffi;
-#[cfg(feature = "node")]
-pub mod net;
-#[cfg(feature = "node")]
-pub mod node;
-pub mod proto;
-#[cfg(feature = "node")]
-pub mod service;
-pub mod term;
 
 pub use error::{Error, Result};
+#[cfg(feature = "node")]
+pub use node::{
+    config::Config, mailbox::Mailbox, mailbox::MailboxOptions, message::Message, message::MessageKind,
+    send::Target, Node, NodeFilter,
+};

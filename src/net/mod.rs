@@ -1,4 +1,8 @@
-//! Sockets and timers under the protocol.
+//! Sockets and timers under the protocol, on tokio.
 
+pub(crate) mod dial;
 pub mod epmd;
 pub mod epmd_server;
+pub(crate) mod link;
+pub(crate) mod listen;
+pub(crate) mod transport;

@@ -1,1 +1,529 @@
-//! The node: mailboxes, names, peers.
+//! The node: names, processes, peers.
+//!
+//! ```no_run
+//! use erlnode::{Config, Node};
+//! let node = Node::start(Config::new("worker@localhost").cookie("secret"))?;
+//! let mailbox = node.mailbox(Default::default())?;
+//! mailbox.register("pong")?;
+//! let message = mailbox.recv(None)?;
+//! println!("{}", message.term()?);
+//! # Ok::<(), erlnode::Error>(())
+//! ```
+
+mod aliases;
+pub mod config;
+mod cookies;
+pub mod events;
+mod host;
+pub(crate) mod links;
+pub mod mailbox;
+pub mod message;
+mod monitors;
+mod peers;
+pub mod process;
+mod registry;
+pub(crate) mod router;
+pub mod send;
+pub mod spawn;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::task::AbortHandle;
+
+use crate::error::{Error, Result};
+use crate::net::epmd::{EpmdConfig, Registration};
+use crate::net::link::{DownReason, Link};
+use crate::net::listen;
+use crate::node::config::Config;
+use crate::node::cookies::Cookies;
+use crate::node::events::Events;
+use crate::node::mailbox::{Mailbox, MailboxOptions};
+use crate::node::peers::{random_u32, Peers};
+use crate::node::process::Process;
+use crate::node::registry::Registry;
+use crate::node::spawn::{Exports, Request};
+use crate::proto::epmd::NodeInfo;
+use crate::proto::handshake::Established;
+use crate::proto::name::NodeName;
+use crate::runtime::{self, Runtime};
+use crate::term::{Atom, Pid, Reference};
+
+/// The name of a node without a name.
+const NO_NODE: &str = "nonode@nohost";
+
+/// The name of a node that asks the first peer it calls for one, as `erl -name undefined`.
+const UNDEFINED: &str = "undefined";
+
+/// Smallest creation used: lower ones are reserved for old peers.
+pub(crate) const MIN_CREATION: u32 = 4;
+
+/// Which peers to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeFilter {
+    /// Connected and visible on both sides: what `nodes()` gives.
+    Visible,
+    /// Connected and hidden.
+    Hidden,
+    /// All connected ones.
+    Connected,
+    /// All that were ever heard of.
+    Known,
+    /// This node itself.
+    This,
+}
+
+/// What the node is called at present.
+#[derive(Clone)]
+struct Identity {
+    name: Option<NodeName>,
+    atom: Atom,
+    creation: u32,
+}
+
+/// Everything a node consists of; services and the FFI hold it by [`Node`].
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) epmd: EpmdConfig,
+    pub(crate) citizen: Arc<dyn Citizen>,
+    identity: RwLock<Identity>,
+    pub(crate) processes: Registry,
+    pub(crate) peers: Peers,
+    /// Handshakes of callers and the names they came with.
+    callers: Mutex<HashMap<u64, Atom>>,
+    pub(crate) cookies: Cookies,
+    pub(crate) events: Events,
+    pub(crate) exports: Exports,
+    pub(crate) aliases: RwLock<HashMap<Reference, Arc<Process>>>,
+    references: AtomicU64,
+    reference_salt: u32,
+    ticktime_ms: AtomicU64,
+    stopped: AtomicBool,
+    tasks: Mutex<Vec<AbortHandle>>,
+    registration: Mutex<Option<Registration>>,
+    port: Mutex<Option<u16>>,
+}
+
+/// A node of a cluster, or `nonode@nohost`. Clones are the same node; it stops by [`Node::stop`], or when the last clone
+/// and the last mailbox are gone.
+#[derive(Clone)]
+pub struct Node {
+    shared: Arc<Shared>,
+}
+
+/// Stops the node when the last handle goes.
+struct Shared {
+    inner: Arc<Inner>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.inner.stop();
+    }
+}
+
+/// What a citizen does beyond messages: the services of `service`, which stands right of this module.
+pub(crate) trait Citizen: Send + Sync {
+    /// Starts the processes that every node has.
+    fn start(&self, node: &Arc<Inner>) -> Result<()>;
+    /// Runs a function that every node has; gives the request back if it is none of them.
+    fn call(&self, node: &Arc<Inner>, request: Request) -> Option<Request>;
+    /// A visible node came up.
+    fn greet(&self, node: &Arc<Inner>, peer: &Atom);
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Node({})", self.name())
+    }
+}
+
+impl Node {
+    /// Starts a node with these services; `service` offers it as `Node::start`.
+    pub(crate) fn boot(config: Config, citizen: Arc<dyn Citizen>) -> Result<Node> {
+        let runtime = runtime::current()?;
+        let starting = runtime.spawn(Node::boot_async(config, citizen, runtime.clone()));
+        match runtime.wait(starting, None, false) {
+            Some(Ok(started)) => started,
+            _ => Err(Error::Internal("starting a node".into())),
+        }
+    }
+
+    pub(crate) async fn boot_async(
+        config: Config,
+        citizen: Arc<dyn Citizen>,
+        runtime: Arc<Runtime>,
+    ) -> Result<Node> {
+        let name = match config.name.as_str() {
+            "" | UNDEFINED => None,
+            text => Some(host::full_name(text, config.names)?),
+        };
+        let alive = name.is_some();
+        let atom = match &name {
+            Some(name) => Atom::new(name.as_str())?,
+            None => Atom::from_static(NO_NODE),
+        };
+        let epmd = config.epmd.clone().map_or_else(EpmdConfig::from_env, Ok)?;
+        let inner = Arc::new(Inner {
+            epmd,
+            cookies: Cookies::load(&config.cookie)?,
+            ticktime_ms: AtomicU64::new(config.ticktime.as_millis() as u64),
+            config,
+            runtime,
+            citizen,
+            identity: RwLock::new(Identity { name, atom, creation: 0 }),
+            processes: Registry::default(),
+            peers: Peers::default(),
+            callers: Mutex::default(),
+            events: Events::default(),
+            exports: Exports::default(),
+            aliases: RwLock::default(),
+            references: AtomicU64::new(1),
+            reference_salt: random_u32()?,
+            stopped: AtomicBool::new(false),
+            tasks: Mutex::default(),
+            registration: Mutex::default(),
+            port: Mutex::default(),
+        });
+        let node = Node { shared: Arc::new(Shared { inner }) };
+        node.inner().citizen.start(node.inner())?;
+        if alive {
+            node.inner().go_online().await?;
+        }
+        Ok(node)
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.shared.inner
+    }
+
+    /// Its name; `nonode@nohost` while it has none.
+    pub fn name(&self) -> Atom {
+        self.inner().name()
+    }
+
+    /// True if it has a name.
+    pub fn is_alive(&self) -> bool {
+        self.inner().node_name().is_some()
+    }
+
+    /// What tells this life of the node from earlier ones of the same name.
+    pub fn creation(&self) -> u32 {
+        self.inner().creation()
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> Option<u16> {
+        *self.inner().port.lock()
+    }
+
+    /// True while the epmd of this host is served by this node.
+    pub fn serves_epmd(&self) -> bool {
+        self.inner().registration.lock().as_ref().is_some_and(Registration::hosts_epmd)
+    }
+
+    /// A new mailbox.
+    pub fn mailbox(&self, options: MailboxOptions) -> Result<Mailbox> {
+        self.inner().check_running()?;
+        Mailbox::create(self, options)
+    }
+
+    /// Connects to `node`; true at once if it is connected.
+    pub fn connect(&self, node: &str, timeout: Option<Duration>) -> Result<()> {
+        let node = Atom::new(node)?;
+        let task = self.inner().clone();
+        self.inner().block(timeout, "connecting", async move { task.connect(&node).await })?
+    }
+
+    /// [`connect`](Self::connect), awaited on any executor.
+    pub async fn connect_async(&self, node: &str) -> Result<()> {
+        let node = Atom::new(node)?;
+        let inner = self.inner().clone();
+        let task = self.inner().runtime.spawn(async move { inner.connect(&node).await });
+        task.await.unwrap_or(Err(Error::Closed("node")))
+    }
+
+    /// Ends the connection to `node`; false if there is none.
+    pub fn disconnect(&self, node: &str) -> Result<bool> {
+        let node = Atom::new(node)?;
+        let task = self.inner().clone();
+        self.inner().block(None, "disconnecting", async move { task.disconnect(&node).await })
+    }
+
+    /// Names of other nodes.
+    pub fn nodes(&self, filter: NodeFilter) -> Vec<Atom> {
+        match filter {
+            NodeFilter::Known => self.inner().peers.known(),
+            NodeFilter::This => vec![self.name()],
+            _ => {
+                let links = self.inner().peers.links();
+                let wanted = |link: &&Arc<Link>| match filter {
+                    NodeFilter::Visible => link.visible,
+                    NodeFilter::Hidden => !link.visible,
+                    _ => true,
+                };
+                links.iter().filter(wanted).map(|link| link.peer.clone()).collect()
+            }
+        }
+    }
+
+    /// Sets the cookie for all peers without one of their own (`None`) or for one peer. Existing connections stay.
+    pub fn set_cookie(&self, peer: Option<&str>, cookie: &str) -> Result<()> {
+        self.inner().cookies.set(peer.map(Atom::new).transpose()?, cookie)
+    }
+
+    /// The cookie for a peer, or the default one. Handle with care: it is the key to the whole cluster.
+    pub fn cookie(&self, peer: Option<&str>) -> Result<zeroize::Zeroizing<String>> {
+        let cookie = match peer {
+            None => self.inner().cookies.default_cookie(),
+            Some(peer) => self.inner().cookies.for_peer(&Atom::new(peer)?),
+        };
+        Ok(zeroize::Zeroizing::new(cookie.expose().iter().map(|byte| char::from(*byte)).collect()))
+    }
+
+    /// The pid registered as `name` on this node.
+    pub fn whereis(&self, name: &str) -> Option<Pid> {
+        let name = Atom::new(name).ok()?;
+        self.inner().processes.whereis(&name).map(|process| self.inner().pid_of(&process))
+    }
+
+    /// Takes `name` away from whoever has it; false if nobody does.
+    pub fn unregister(&self, name: &str) -> bool {
+        Atom::new(name).is_ok_and(|name| self.inner().processes.unregister(&name).is_some())
+    }
+
+    /// All registered names.
+    pub fn registered(&self) -> Vec<Atom> {
+        self.inner().processes.names()
+    }
+
+    /// A reference that no one else has.
+    pub fn make_ref(&self) -> Reference {
+        self.inner().make_ref()
+    }
+
+    /// Withdraws an export. `None` is the entry for any arity.
+    pub fn unexport(&self, module: &str, function: &str, arity: Option<u32>) -> Result<bool> {
+        let (module, function) = (Atom::new(module)?, Atom::new(function)?);
+        Ok(self.inner().exports.remove(&module, &function, arity.unwrap_or(spawn::ANY_ARITY)))
+    }
+
+    /// Leaves the cluster: connections and the epmd entry end, mailboxes close with reason `shutdown`.
+    pub fn stop(&self) {
+        self.inner().stop();
+    }
+}
+
+/// Refuses what is not exactly one term: the peer would drop the whole connection for it.
+pub(crate) fn check_term(encoded: &[u8]) -> Result<()> {
+    let length = crate::term::validate(encoded, &[])?;
+    match length == encoded.len() {
+        true => Ok(()),
+        false => {
+            Err(Error::argument("more than one term was given (a leading version byte 131 must be left out)"))
+        }
+    }
+}
+
+impl Inner {
+    pub(crate) fn name(&self) -> Atom {
+        self.identity.read().atom.clone()
+    }
+
+    pub(crate) fn node_name(&self) -> Option<NodeName> {
+        self.identity.read().name.clone()
+    }
+
+    pub(crate) fn creation(&self) -> u32 {
+        self.identity.read().creation
+    }
+
+    pub(crate) fn is_our_name(&self, node: &Atom) -> bool {
+        self.identity.read().atom == *node
+    }
+
+    /// True for pids that bear our name, of this life or an earlier one.
+    pub(crate) fn is_local(&self, pid: &Pid) -> bool {
+        self.is_our_name(&pid.node)
+    }
+
+    pub(crate) fn pid_of(&self, process: &Process) -> Pid {
+        let identity = self.identity.read();
+        Pid {
+            node: identity.atom.clone(),
+            id: process.id,
+            serial: process.serial,
+            creation: identity.creation,
+        }
+    }
+
+    /// The pid that stands for the node where no process is concerned.
+    pub(crate) fn node_pid(&self) -> Pid {
+        let identity = self.identity.read();
+        Pid { node: identity.atom.clone(), id: 0, serial: 0, creation: identity.creation }
+    }
+
+    /// The living process with this pid.
+    pub(crate) fn find(&self, pid: &Pid) -> Option<Arc<Process>> {
+        {
+            let identity = self.identity.read();
+            if identity.atom != pid.node || identity.creation != pid.creation {
+                return None;
+            }
+        }
+        self.processes.get(pid.id, pid.serial)
+    }
+
+    pub(crate) fn make_ref(&self) -> Reference {
+        let number = self.references.fetch_add(1, Ordering::Relaxed);
+        let identity = self.identity.read();
+        // The first word stays under 2^18: BEAMs refuse larger ones for refs that name themselves.
+        let words = [(number & 0x3ffff) as u32, (number >> 18) as u32, self.reference_salt];
+        Reference::new(identity.atom.clone(), identity.creation, &words).expect("three words are allowed")
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn check_running(&self) -> Result<()> {
+        if self.runtime.is_forked() {
+            return Err(Error::Forked);
+        }
+        match self.is_stopped() {
+            true => Err(Error::Closed("node")),
+            false => Ok(()),
+        }
+    }
+
+    pub(crate) fn ticktime(&self) -> Duration {
+        Duration::from_millis(self.ticktime_ms.load(Ordering::Relaxed))
+    }
+
+    /// A node started as `undefined` asks the first peer it calls for a name.
+    pub(crate) fn asks_for_name(&self) -> bool {
+        self.config.name == UNDEFINED
+    }
+
+    pub(crate) fn host(&self) -> Result<String> {
+        host::own_host(self.config.names)
+    }
+
+    /// Takes the name that a peer granted.
+    pub(crate) fn adopt_name(&self, established: &Established) {
+        let mut identity = self.identity.write();
+        if identity.name.is_some() {
+            return;
+        }
+        if let Ok(atom) = Atom::new(established.ours.as_str()) {
+            *identity =
+                Identity { name: Some(established.ours.clone()), atom, creation: established.our_creation };
+        }
+    }
+
+    /// Runs `future` on the runtime and waits for it on this thread.
+    pub(crate) fn block<F>(
+        &self,
+        timeout: Option<Duration>,
+        step: &'static str,
+        future: F,
+    ) -> Result<F::Output>
+    where
+        F: std::future::Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.check_running()?;
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let task = self.runtime.spawn(future);
+        match self.runtime.wait(task, deadline, false) {
+            None => Err(Error::Timeout(step.into())),
+            Some(Err(_)) => Err(Error::Closed("node")),
+            Some(Ok(output)) => Ok(output),
+        }
+    }
+
+    /// Opens the port and registers the name.
+    async fn go_online(self: &Arc<Self>) -> Result<()> {
+        let name = self.node_name().ok_or(Error::NotAlive)?;
+        let mut creation = random_u32()?.max(MIN_CREATION);
+        if self.config.listen {
+            let any: IpAddr =
+                if self.config.ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+            let listener = listen::bind(self.config.listen_address.unwrap_or(any), self.config.ports)?;
+            let port = listener
+                .local_addr()
+                .map_err(|error| Error::io("cannot read the listening port", &error))?
+                .port();
+            *self.port.lock() = Some(port);
+            if self.config.use_epmd {
+                let info = NodeInfo::new(name.alive(), port).hidden(!self.config.visible);
+                let registration = Registration::start(self.epmd.clone(), info).await?;
+                creation = registration.creation().max(MIN_CREATION);
+                *self.registration.lock() = Some(registration);
+            }
+            self.identity.write().creation = creation;
+            let task = tokio::spawn(listen::accept_all(listener, self.clone()));
+            self.tasks.lock().push(task.abort_handle());
+        }
+        self.identity.write().creation = creation;
+        Ok(())
+    }
+
+    /// Keeps a task that ends with the node.
+    pub(crate) fn own_task(&self, task: AbortHandle) {
+        self.tasks.lock().push(task);
+    }
+
+    /// `monitor_node(Node, true)`.
+    pub(crate) fn monitor_node(self: &Arc<Self>, process: &Arc<Process>, node: Atom) {
+        self.events.watch(node.clone(), process.clone());
+        if self.is_our_name(&node) || self.peers.link(&node).is_some() {
+            return;
+        }
+        let inner = self.clone();
+        self.runtime.spawn(async move {
+            if !inner.may_auto_connect(&node) || inner.connect(&node).await.is_err() {
+                inner.events.down_once(&node);
+            }
+        });
+    }
+
+    pub(crate) fn stop(self: &Arc<Self>) {
+        if self.stopped.swap(true, Ordering::AcqRel) || self.runtime.is_forked() {
+            return;
+        }
+        for task in self.tasks.lock().drain(..) {
+            task.abort();
+        }
+        for process in self.processes.all() {
+            self.end(&process, bytes::Bytes::from_static(b"\x77\x08shutdown"));
+        }
+        for link in self.peers.links() {
+            link.close(DownReason::Stopped);
+        }
+        let registration = self.registration.lock().take();
+        if let Some(registration) = registration {
+            drop(registration);
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.runtime.is_forked() {
+            // Sockets and tasks belong to the parent.
+            if let Some(registration) = self.registration.lock().take() {
+                std::mem::forget(registration);
+            }
+            return;
+        }
+        for task in self.tasks.lock().drain(..) {
+            task.abort();
+        }
+    }
+}

@@ -1,1 +1,90 @@
-//! Services every node answers.
+//! What every node of a cluster is asked for: services as ordinary processes, and functions every node has.
+//!
+//! The router knows nothing of them: they are registered names with a loop, and a table of built-in functions.
+
+mod builtin;
+pub(crate) mod gen;
+mod net_kernel;
+mod rex;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::error::Result;
+use crate::node::config::Config;
+use crate::node::message::Message;
+use crate::node::process::{Limits, Overflow, Process};
+use crate::node::spawn::Request;
+use crate::node::{Citizen, Inner, Node};
+use crate::proto::control::Control;
+use crate::term::{Atom, Writer};
+
+/// Requests that may wait for one service; a flood beyond is dropped, its callers see their timeouts.
+const SERVICE_LIMITS: Limits = Limits { bytes: 16 << 20, count: 65_536, overflow: Overflow::Drop };
+
+/// The services of this module.
+struct Services;
+
+impl Citizen for Services {
+    fn start(&self, node: &Arc<Inner>) -> Result<()> {
+        start(node, "net_kernel", net_kernel::handle)?;
+        start(node, "rex", rex::handle)?;
+        // Log events of processes that we lead come here (protocol section 14.4).
+        start(node, "logger", |_, _, _| {})?;
+        start(node, "logger_proxy", |_, _, _| {})
+    }
+
+    fn call(&self, node: &Arc<Inner>, request: Request) -> Option<Request> {
+        builtin::call(node, request)
+    }
+
+    fn greet(&self, node: &Arc<Inner>, peer: &Atom) {
+        // Visible, but no part of `global`: the peer may stop waiting for us (protocol section 9.4, mode A).
+        let mut writer = Writer::new();
+        writer.tuple(2).atom("$gen_cast").tuple(3).atom("in_sync").atom_term(&node.name()).bool(true);
+        let control = Control::RegSend {
+            from: node.node_pid(),
+            to: Atom::from_static("global_name_server"),
+            token: None,
+        };
+        if let Ok(message) = writer.finish() {
+            node.signal_if_connected(peer, control, Some(&message));
+        }
+    }
+}
+
+/// Registers a process that handles each message with `handle`.
+fn start(
+    node: &Arc<Inner>,
+    name: &'static str,
+    handle: fn(&Arc<Inner>, &Arc<Process>, Message),
+) -> Result<()> {
+    let process = node.processes.create(SERVICE_LIMITS)?;
+    // A peer's exit signal must not end what every node has.
+    process.set_trap_exit(true);
+    node.processes.register(Atom::from_static(name), &process)?;
+    let inner = node.clone();
+    let task = tokio::spawn(async move {
+        while let Ok(message) = process.recv(None).await {
+            handle(&inner, &process, message);
+        }
+    });
+    node.own_task(task.abort_handle());
+    Ok(())
+}
+
+impl Node {
+    /// Starts a node: opens its port, registers it at epmd (serving one if there is none), and answers peers from then on.
+    ///
+    /// # Errors
+    /// Name, cookie, port and epmd problems, each with the step and the cure.
+    pub fn start(config: Config) -> Result<Node> {
+        Node::boot(config, Arc::new(Services))
+    }
+}
+
+/// The bytes of a term that we wrote ourselves.
+fn written(writer: Writer) -> Bytes {
+    crate::node::links::finish(writer)
+}

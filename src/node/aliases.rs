@@ -1,0 +1,69 @@
+//! Aliases: references of ours that messages can be sent to (protocol section 5.3).
+//!
+//! Always true: an alias in the table belongs to a living process, and no message passes an alias that has ended.
+
+use std::sync::Arc;
+
+use crate::node::process::{AliasMode, Process};
+use crate::node::Inner;
+use crate::term::Reference;
+
+impl Inner {
+    /// `alias/1`: a fresh reference that delivers to `process`.
+    pub(crate) fn alias(&self, process: &Arc<Process>) -> Reference {
+        let reference = self.make_ref();
+        self.add_alias(process, reference.clone(), AliasMode::Explicit);
+        reference
+    }
+
+    pub(crate) fn add_alias(&self, process: &Arc<Process>, reference: Reference, mode: AliasMode) {
+        // The table first: an end in between then finds the alias among the relations, or we find the end.
+        self.aliases.write().insert(reference.clone(), process.clone());
+        let key = reference.clone();
+        if process.relate(|relations| relations.aliases.insert(key, mode)).is_none() {
+            self.aliases.write().remove(&reference);
+        }
+    }
+
+    /// `unalias/1`; false if it was none of ours.
+    pub(crate) fn unalias(&self, process: &Arc<Process>, reference: &Reference) -> bool {
+        let had = process.relations(|relations| relations.aliases.remove(reference).is_some());
+        if had {
+            self.aliases.write().remove(reference);
+        }
+        had
+    }
+
+    /// The monitor of this reference ended; an alias that was tied to it ends too.
+    pub(crate) fn end_monitor_alias(&self, process: &Arc<Process>, reference: &Reference) {
+        let ended = process.relations(|relations| match relations.aliases.get(reference) {
+            None | Some(AliasMode::Explicit) => false,
+            Some(AliasMode::Demonitor | AliasMode::ReplyDemonitor) => {
+                relations.aliases.remove(reference).is_some()
+            }
+        });
+        if ended {
+            self.aliases.write().remove(reference);
+        }
+    }
+
+    /// Whom a message to this alias reaches; a one-shot alias ends by it.
+    pub(crate) fn resolve_alias(self: &Arc<Self>, reference: &Reference) -> Option<Arc<Process>> {
+        let process = self.aliases.read().get(reference).cloned()?;
+        let mode = process.relations(|relations| relations.aliases.get(reference).copied())?;
+        if mode == AliasMode::ReplyDemonitor {
+            self.demonitor(&process, reference, false);
+        }
+        Some(process)
+    }
+
+    pub(crate) fn forget_aliases<'a>(&self, references: impl Iterator<Item = &'a Reference>) {
+        let mut references = references.peekable();
+        if references.peek().is_some() {
+            let mut aliases = self.aliases.write();
+            for reference in references {
+                aliases.remove(reference);
+            }
+        }
+    }
+}

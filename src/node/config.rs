@@ -1,0 +1,226 @@
+//! Options of a node, as one value with setters; nothing here touches the network.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::net::epmd::EpmdConfig;
+use crate::term::Atom;
+use zeroize::Zeroizing;
+
+/// Silence after which a peer counts as dead; OTP's default.
+pub const DEFAULT_TICKTIME: Duration = Duration::from_secs(60);
+/// Time for a whole connection set-up; OTP's `net_setuptime`.
+pub const DEFAULT_SETUP_TIME: Duration = Duration::from_secs(7);
+/// Bytes waiting for one peer after which senders wait; OTP's `+zdbbl` default.
+pub const DEFAULT_BUSY_LIMIT: usize = 1 << 20;
+/// Largest message that is put together from fragments.
+pub const DEFAULT_MAX_MESSAGE: usize = 128 << 20;
+/// Bytes a mailbox holds before its policy takes effect.
+pub const DEFAULT_MAILBOX_BYTES: usize = 64 << 20;
+
+/// How names on this network look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// Decided by the host part that was given; a name without host is short.
+    Guess,
+    /// `alive@host` without dots, as with `erl -sname`.
+    Short,
+    /// `alive@host.domain` or an address, as with `erl -name`.
+    Long,
+}
+
+/// When a message to an unconnected node makes a connection; OTP's `dist_auto_connect`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoConnect {
+    /// Whenever needed.
+    Always,
+    /// Until the connection was lost once; then only [`crate::Node::connect`] brings it back.
+    Once,
+    /// Only [`crate::Node::connect`] connects.
+    Never,
+}
+
+/// Where the default cookie comes from.
+#[derive(Clone)]
+pub(crate) enum CookieSource {
+    /// `$HOME/.erlang.cookie`, made if it is missing.
+    Home,
+    /// A file.
+    File(PathBuf),
+    /// Given as text.
+    Given(Zeroizing<String>),
+}
+
+/// Options of a node. `Config::new("worker@host").cookie("secret")`.
+#[derive(Clone)]
+pub struct Config {
+    pub(crate) name: String,
+    pub(crate) names: Names,
+    pub(crate) cookie: CookieSource,
+    pub(crate) visible: bool,
+    pub(crate) listen: bool,
+    pub(crate) listen_address: Option<IpAddr>,
+    pub(crate) ports: (u16, u16),
+    pub(crate) peer_port: Option<u16>,
+    pub(crate) ipv6: bool,
+    /// `None`: as the environment says.
+    pub(crate) epmd: Option<EpmdConfig>,
+    pub(crate) use_epmd: bool,
+    pub(crate) ticktime: Duration,
+    pub(crate) tick_intensity: u32,
+    pub(crate) setup_time: Duration,
+    pub(crate) auto_connect: AutoConnect,
+    pub(crate) allow: Option<Vec<Atom>>,
+    pub(crate) busy_limit: usize,
+    pub(crate) max_message: usize,
+    pub(crate) mailbox_bytes: usize,
+    pub(crate) atom_cache: bool,
+}
+
+impl Config {
+    /// Options for a node of this name: `alive@host`, or `alive` alone (the host name is added), or `""` for a node
+    /// that stays `nonode@nohost`.
+    pub fn new(name: impl Into<String>) -> Config {
+        Config {
+            name: name.into(),
+            names: Names::Guess,
+            cookie: CookieSource::Home,
+            visible: false,
+            listen: true,
+            listen_address: None,
+            ports: (0, 0),
+            peer_port: None,
+            ipv6: false,
+            epmd: None,
+            use_epmd: true,
+            ticktime: DEFAULT_TICKTIME,
+            tick_intensity: 4,
+            setup_time: DEFAULT_SETUP_TIME,
+            auto_connect: AutoConnect::Always,
+            allow: None,
+            busy_limit: DEFAULT_BUSY_LIMIT,
+            max_message: DEFAULT_MAX_MESSAGE,
+            mailbox_bytes: DEFAULT_MAILBOX_BYTES,
+            atom_cache: true,
+        }
+    }
+
+    /// Short or long names; by default guessed from the name.
+    pub fn names(mut self, names: Names) -> Config {
+        self.names = names;
+        self
+    }
+
+    /// The cookie, instead of `$HOME/.erlang.cookie`. Characters beyond Latin-1 are refused at start.
+    pub fn cookie(mut self, cookie: &str) -> Config {
+        self.cookie = CookieSource::Given(Zeroizing::new(cookie.to_owned()));
+        self
+    }
+
+    /// A file to read the cookie from, instead of `$HOME/.erlang.cookie`; it is made if missing.
+    pub fn cookie_file(mut self, path: impl Into<PathBuf>) -> Config {
+        self.cookie = CookieSource::File(path.into());
+        self
+    }
+
+    /// Whether peers list this node in `nodes()`; default false (hidden).
+    pub fn visible(mut self, visible: bool) -> Config {
+        self.visible = visible;
+        self
+    }
+
+    /// Whether others may connect to us; default true. A node that does not listen is not registered at epmd either.
+    pub fn listen(mut self, listen: bool) -> Config {
+        self.listen = listen;
+        self
+    }
+
+    /// The local address to listen on; default all.
+    pub fn listen_address(mut self, address: IpAddr) -> Config {
+        self.listen_address = Some(address);
+        self
+    }
+
+    /// The port to listen on, 0 for any free one.
+    pub fn port(mut self, port: u16) -> Config {
+        self.ports = (port, port);
+        self
+    }
+
+    /// The first free port of this range is used.
+    pub fn port_range(mut self, first: u16, last: u16) -> Config {
+        self.ports = (first, last);
+        self
+    }
+
+    /// Do without epmd: peers are all dialled on this port, as with `erl -erl_epmd_port`.
+    pub fn known_port(mut self, port: u16) -> Config {
+        self.use_epmd = false;
+        self.peer_port = Some(port);
+        if self.ports == (0, 0) {
+            self.ports = (port, port);
+        }
+        self
+    }
+
+    /// Use IPv6 for listening, epmd and dialling, as `-proto_dist inet6_tcp`.
+    pub fn ipv6(mut self, ipv6: bool) -> Config {
+        self.ipv6 = ipv6;
+        self
+    }
+
+    /// epmd's address and port, and whether we may serve it ourselves.
+    pub fn epmd(mut self, epmd: EpmdConfig) -> Config {
+        self.epmd = Some(epmd);
+        self
+    }
+
+    /// Silence after which a peer counts as dead; must be the same in the whole cluster (OTP: `net_ticktime`, 60 s).
+    pub fn ticktime(mut self, ticktime: Duration) -> Config {
+        self.ticktime = ticktime;
+        self
+    }
+
+    /// Time for a whole connection set-up, 7 s by default.
+    pub fn setup_time(mut self, time: Duration) -> Config {
+        self.setup_time = time;
+        self
+    }
+
+    /// When sending connects.
+    pub fn auto_connect(mut self, when: AutoConnect) -> Config {
+        self.auto_connect = when;
+        self
+    }
+
+    /// Only these nodes may connect: `name@host`, `host` or `name@`, as `net_kernel:allow/1`.
+    pub fn allow(mut self, nodes: Vec<Atom>) -> Config {
+        self.allow = Some(nodes);
+        self
+    }
+
+    /// Bytes waiting for one peer after which senders wait; default 1 MiB.
+    pub fn busy_limit(mut self, bytes: usize) -> Config {
+        self.busy_limit = bytes;
+        self
+    }
+
+    /// Largest message accepted from a peer, in bytes; default 128 MiB.
+    pub fn max_message(mut self, bytes: usize) -> Config {
+        self.max_message = bytes;
+        self
+    }
+
+    /// Bytes a mailbox holds before its policy takes effect; default 64 MiB.
+    pub fn mailbox_bytes(mut self, bytes: usize) -> Config {
+        self.mailbox_bytes = bytes;
+        self
+    }
+
+    /// Whether to offer the atom cache (smaller packets, a table per connection); default true.
+    pub fn atom_cache(mut self, atom_cache: bool) -> Config {
+        self.atom_cache = atom_cache;
+        self
+    }
+}

@@ -1,0 +1,456 @@
+//! The other nodes: who is connected, who is being connected, who waits for it (protocol sections 3.2, 3.3).
+//!
+//! One attempt per peer and direction; of two crossing attempts the one started by the greater name survives.
+//! Always true: a peer has at most one link; its old link is reported down before a new one is reported up; everybody
+//! who waits for a connection is told how it ended.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use crate::error::{Error, Result};
+use crate::log;
+use crate::net::dial::{self, DialError, Route};
+use crate::net::link::{DownReason, Link, LinkParams};
+use crate::net::listen::Gate;
+use crate::net::transport::Transport;
+use crate::node::config::AutoConnect;
+use crate::node::{Inner, MIN_CREATION};
+use crate::proto::flags::Flags;
+use crate::proto::handshake::{
+    AcceptorParams, Decision, Established, Framing, Hello, InitiatorParams, OurName, PeerName,
+};
+use crate::proto::name::NodeName;
+use crate::term::Atom;
+
+/// How long we wait for the peer's own call after it answered ours with `nok`.
+const THEIR_CALL_WAIT: Duration = Duration::from_secs(2);
+
+/// Names of nodes we ever heard of; a peer that invents more is refused.
+const MAX_KNOWN: usize = 100_000;
+
+/// All other nodes.
+#[derive(Default)]
+pub(crate) struct Peers {
+    entries: Mutex<HashMap<Atom, Entry>>,
+    /// The links that are up, for the sending path.
+    links: RwLock<HashMap<Atom, Arc<Link>>>,
+    attempts: AtomicU64,
+    /// Challenges that we issued and that still wait for an answer, so that none is accepted as a peer's.
+    challenges: Mutex<HashMap<u64, u32>>,
+}
+
+#[derive(Default)]
+struct Entry {
+    up: Option<Arc<Link>>,
+    pending: Option<Attempt>,
+    /// A handshake that wants to replace `up`.
+    replacing: Option<u64>,
+    waiters: Vec<oneshot::Sender<Result<()>>>,
+    /// Was connected once and lost; `AutoConnect::Once` asks.
+    lost: bool,
+}
+
+struct Attempt {
+    id: u64,
+    /// Aborts our own call; a caller's handshake ends by itself when it finds another id here.
+    ours: Option<AbortHandle>,
+}
+
+impl Peers {
+    pub(crate) fn link(&self, node: &Atom) -> Option<Arc<Link>> {
+        self.links.read().get(node).cloned()
+    }
+
+    pub(crate) fn links(&self) -> Vec<Arc<Link>> {
+        self.links.read().values().cloned().collect()
+    }
+
+    pub(crate) fn known(&self) -> Vec<Atom> {
+        self.entries.lock().keys().cloned().collect()
+    }
+
+    fn finish(&self, node: &Atom, attempt: u64, outcome: Result<()>) {
+        let mut entries = self.entries.lock();
+        let Some(entry) = entries.get_mut(node) else { return };
+        if entry.replacing == Some(attempt) {
+            entry.replacing = None;
+        }
+        if entry.pending.as_ref().is_none_or(|pending| pending.id != attempt) {
+            return;
+        }
+        entry.pending = None;
+        let waiters = std::mem::take(&mut entry.waiters);
+        drop(entries);
+        for waiter in waiters {
+            let _ = waiter.send(outcome.clone());
+        }
+    }
+
+    fn is_pending(&self, node: &Atom, attempt: u64) -> bool {
+        let entries = self.entries.lock();
+        entries
+            .get(node)
+            .and_then(|entry| entry.pending.as_ref())
+            .is_some_and(|pending| pending.id == attempt)
+    }
+}
+
+impl Inner {
+    /// Connects, or finds that it is connected. Joins an attempt that is under way.
+    pub(crate) async fn connect(self: &Arc<Self>, node: &Atom) -> Result<()> {
+        if self.is_our_name(node) {
+            return Ok(());
+        }
+        if self.peers.link(node).is_some() {
+            return Ok(());
+        }
+        let peer = NodeName::new(node.as_str())?;
+        self.check_callable(&peer)?;
+        let receiver = {
+            let mut entries = self.peers.entries.lock();
+            if entries.len() >= MAX_KNOWN && !entries.contains_key(node) {
+                return Err(Error::Limit("100000 node names are known: no further ones are accepted".into()));
+            }
+            let entry = entries.entry(node.clone()).or_default();
+            if entry.up.is_some() {
+                return Ok(());
+            }
+            let (sender, receiver) = oneshot::channel();
+            entry.waiters.push(sender);
+            if entry.pending.is_none() {
+                let id = self.peers.attempts.fetch_add(1, Ordering::Relaxed);
+                let task = self.runtime.spawn(self.clone().call(id, node.clone(), peer));
+                entry.pending = Some(Attempt { id, ours: Some(task.abort_handle()) });
+            }
+            receiver
+        };
+        receiver.await.unwrap_or_else(|_| Err(Error::Closed("node")))
+    }
+
+    fn check_callable(&self, peer: &NodeName) -> Result<()> {
+        if let Some(allow) = &self.config.allow {
+            if !allowed(allow, peer) {
+                return Err(Error::Refused {
+                    node: peer.to_string(),
+                    why: "it is not on this node's allow-list".into(),
+                });
+            }
+        }
+        match self.node_name() {
+            Some(ours) => ours.check_call(peer),
+            None if self.asks_for_name() => Ok(()),
+            None => Err(Error::NotAlive),
+        }
+    }
+
+    /// One call of ours, from epmd to the link.
+    async fn call(self: Arc<Self>, id: u64, node: Atom, peer: NodeName) {
+        let deadline = dial::deadline(self.config.setup_time);
+        let outcome = match tokio::time::timeout_at(deadline, self.try_call(id, &node, &peer, deadline)).await
+        {
+            Ok(outcome) => outcome,
+            Err(_) => Err(DialError::Failed(Error::Timeout(
+                format!("{peer} did not finish the handshake within {:?}", self.config.setup_time).into(),
+            ))),
+        };
+        self.peers.challenges.lock().remove(&id);
+        let error = match outcome {
+            Ok((transport, established)) => {
+                self.establish(id, &node, transport, established);
+                return;
+            }
+            Err(DialError::Failed(error)) => error,
+            Err(DialError::TheirCallWins(error)) => {
+                // Our attempt stays pending, so that their call finds it and takes it over.
+                tokio::time::sleep(THEIR_CALL_WAIT).await;
+                error
+            }
+        };
+        log::debug(format_args!("no connection to {node}: {error}"));
+        self.peers.finish(&node, id, Err(error));
+    }
+
+    async fn try_call(
+        self: &Arc<Self>,
+        id: u64,
+        node: &Atom,
+        peer: &NodeName,
+        deadline: tokio::time::Instant,
+    ) -> Result<(Transport, Established), DialError> {
+        let route = Route {
+            peer,
+            epmd: &self.epmd,
+            known_port: self.config.peer_port,
+            ipv6: self.config.ipv6,
+            deadline,
+        };
+        let transport = dial::open(&route).await?;
+        let ours = match self.node_name() {
+            Some(name) => OurName::Node { name, creation: self.creation() },
+            None => OurName::Dynamic { host: self.host()? },
+        };
+        let challenge = random_u32()?;
+        self.peers.challenges.lock().insert(id, challenge);
+        let params = InitiatorParams {
+            ours,
+            flags: self.our_flags(),
+            peer: peer.clone(),
+            cookie: self.cookies.for_peer(node),
+            challenge,
+            framing: Framing::Two,
+        };
+        let (issuer, current) = (self.clone(), self.clone());
+        let established = dial::greet(
+            &transport,
+            params,
+            move |number| issuer.peers.challenges.lock().values().any(|issued| *issued == number),
+            || current.peers.is_pending(node, id),
+        )
+        .await?;
+        Ok((transport, established))
+    }
+
+    /// Makes the link of a handshake that succeeded, if its attempt is still the one that counts.
+    fn establish(self: &Arc<Self>, id: u64, node: &Atom, transport: Transport, established: Established) {
+        let mut entries = self.peers.entries.lock();
+        let Some(entry) = entries.get_mut(node) else { return };
+        let pending = entry.pending.as_ref().is_some_and(|pending| pending.id == id);
+        let replacing = entry.replacing == Some(id);
+        if (!pending && !replacing) || entry.up.is_some() || self.is_stopped() {
+            log::debug(format_args!("a second connection to {node} is dropped"));
+            return;
+        }
+        if let Some(attempt) = entry.pending.take() {
+            if attempt.id != id {
+                attempt.ours.inspect(AbortHandle::abort);
+            }
+        }
+        entry.replacing = None;
+        self.adopt_name(&established);
+        let params = LinkParams {
+            peer: node.clone(),
+            ours: Atom::new(established.ours.as_str()).unwrap_or_else(|_| self.name()),
+            creation: established.creation,
+            flags: established.flags,
+            busy_limit: self.config.busy_limit,
+            max_message: self.config.max_message,
+            ticktime: self.ticktime(),
+            tick_intensity: self.config.tick_intensity,
+        };
+        let link = Link::start(params, transport);
+        entry.up = Some(link.clone());
+        let waiters = std::mem::take(&mut entry.waiters);
+        self.peers.links.write().insert(node.clone(), link.clone());
+        drop(entries);
+        log::info(format_args!("connected to {node}"));
+        self.on_up(&link);
+        link.read(established.leftover, self.clone());
+        for waiter in waiters {
+            let _ = waiter.send(Ok(()));
+        }
+    }
+
+    /// A link has ended and everything it brought was delivered.
+    pub(crate) fn link_down(self: &Arc<Self>, link: &Arc<Link>, reason: &DownReason) {
+        {
+            let mut links = self.peers.links.write();
+            if links.get(&link.peer).is_some_and(|known| Arc::ptr_eq(known, link)) {
+                links.remove(&link.peer);
+            }
+        }
+        log::info(format_args!("connection to {} ended: {}", link.peer, reason.text()));
+        self.on_down(link, reason);
+        let mut entries = self.peers.entries.lock();
+        if let Some(entry) = entries.get_mut(&link.peer) {
+            if entry.up.as_ref().is_some_and(|known| Arc::ptr_eq(known, link)) {
+                entry.up = None;
+                entry.lost = true;
+            }
+        }
+    }
+
+    /// Whether sending to `node` may connect.
+    pub(crate) fn may_auto_connect(&self, node: &Atom) -> bool {
+        match self.config.auto_connect {
+            AutoConnect::Always => true,
+            AutoConnect::Never => false,
+            AutoConnect::Once => !self.peers.entries.lock().get(node).is_some_and(|entry| entry.lost),
+        }
+    }
+
+    /// Ends the connection to `node`; false if there is none.
+    pub(crate) async fn disconnect(&self, node: &Atom) -> bool {
+        match self.peers.link(node) {
+            Some(link) => {
+                link.close(DownReason::Disconnect);
+                link.gone().await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn our_flags(&self) -> Flags {
+        let mut flags = if self.config.visible { Flags::VISIBLE_FULL } else { Flags::HIDDEN_FULL };
+        if self.config.atom_cache {
+            flags = flags.with(Flags::DIST_HDR_ATOM_CACHE);
+        }
+        flags
+    }
+}
+
+impl Gate for Inner {
+    fn params(&self, attempt: u64) -> Result<AcceptorParams> {
+        let challenge = random_u32()?;
+        self.peers.challenges.lock().insert(attempt, challenge);
+        Ok(AcceptorParams {
+            name: self.node_name().ok_or(Error::NotAlive)?,
+            creation: self.creation(),
+            flags: self.our_flags(),
+            challenge,
+            framing: Framing::Two,
+        })
+    }
+
+    fn decide(&self, attempt: u64, hello: &Hello) -> Decision {
+        let name = match &hello.name {
+            PeerName::Node(name) => name.clone(),
+            PeerName::Dynamic { host } => return self.grant_name(attempt, host),
+        };
+        let (Ok(node), Some(ours)) = (Atom::new(name.as_str()), self.node_name()) else {
+            return Decision::Close;
+        };
+        if name == ours {
+            log::warn(format_args!("a node that calls itself {name}, our own name, was refused"));
+            return Decision::Nok;
+        }
+        if self.config.allow.as_ref().is_some_and(|allow| !allowed(allow, &name)) {
+            log::warn(format_args!("Connection attempt from disallowed node {name}"));
+            return Decision::NotAllowed;
+        }
+        let cookie = self.cookies.for_peer(&node);
+        let mut entries = self.peers.entries.lock();
+        if entries.len() >= MAX_KNOWN && !entries.contains_key(&node) {
+            return Decision::NotAllowed;
+        }
+        self.callers.lock().insert(attempt, node.clone());
+        let entry = entries.entry(node).or_default();
+        if entry.up.is_some() {
+            if entry.replacing.is_some() {
+                return Decision::Close;
+            }
+            entry.replacing = Some(attempt);
+            return Decision::Alive(cookie);
+        }
+        match &entry.pending {
+            None => {
+                entry.pending = Some(Attempt { id: attempt, ours: None });
+                Decision::Ok(cookie)
+            }
+            Some(_) if ours > name => Decision::Nok,
+            Some(pending) => {
+                pending.ours.as_ref().inspect(|task| task.abort());
+                entry.pending = Some(Attempt { id: attempt, ours: None });
+                Decision::OkSimultaneous(cookie)
+            }
+        }
+    }
+
+    async fn replace(&self, attempt: u64) {
+        let node = self.callers.lock().get(&attempt).cloned();
+        let link = node.and_then(|node| self.peers.link(&node));
+        if let Some(link) = link {
+            link.close(DownReason::Replaced);
+            link.gone().await;
+        }
+    }
+
+    fn welcome(self: &Arc<Self>, attempt: u64, transport: Transport, peer: Established) {
+        self.callers.lock().remove(&attempt);
+        self.peers.challenges.lock().remove(&attempt);
+        if let Ok(node) = Atom::new(peer.peer.as_str()) {
+            self.establish(attempt, &node, transport, peer);
+        }
+    }
+
+    fn farewell(&self, attempt: u64, remote: SocketAddr, error: Option<Error>) {
+        let node = self.callers.lock().remove(&attempt);
+        self.peers.challenges.lock().remove(&attempt);
+        let error = error.unwrap_or_else(|| Error::Limit("too many callers in the handshake".into()));
+        match (&node, &error) {
+            (Some(node), Error::CookieRejected { .. }) => {
+                log::warn(format_args!("Connection attempt from node {node} rejected. Invalid cookie."));
+            }
+            _ => log::debug(format_args!("handshake with {remote} ended: {error}")),
+        }
+        if let Some(node) = node {
+            self.peers.finish(&node, attempt, Err(error));
+        }
+    }
+
+    fn next_attempt(&self) -> u64 {
+        self.peers.attempts.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn setup_time(&self) -> Duration {
+        self.config.setup_time
+    }
+}
+
+impl Inner {
+    /// A name for a node that asks for one: 13 random letters and digits at its host.
+    fn grant_name(&self, attempt: u64, host: &str) -> Decision {
+        let granted = random_name().and_then(|alive| {
+            let name = NodeName::new(&format!("{alive}@{host}"))?;
+            let node = Atom::new(name.as_str())?;
+            Ok((name, node, random_u32()?.max(MIN_CREATION)))
+        });
+        let Ok((name, node, creation)) = granted else { return Decision::Close };
+        let cookie = self.cookies.for_peer(&node);
+        self.callers.lock().insert(attempt, node.clone());
+        let mut entries = self.peers.entries.lock();
+        if entries.len() >= MAX_KNOWN {
+            return Decision::NotAllowed;
+        }
+        entries.entry(node).or_default().pending = Some(Attempt { id: attempt, ours: None });
+        Decision::Named { name, creation, cookie }
+    }
+}
+
+/// Letters and digits of a granted name: 64 random bits, as a BEAM uses.
+fn random_name() -> Result<String> {
+    const DIGITS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let mut number = u64::from(random_u32()?) << 32 | u64::from(random_u32()?);
+    let mut name = String::with_capacity(13);
+    for _ in 0..13 {
+        name.push(char::from(DIGITS[(number % 36) as usize]));
+        number /= 36;
+    }
+    Ok(name)
+}
+
+/// `net_kernel:allow/1`: entries are `name@host`, `host` or `name@`.
+fn allowed(allow: &[Atom], name: &NodeName) -> bool {
+    allow.iter().any(|entry| match entry.as_str().split_once('@') {
+        Some((alive, "")) => alive == name.alive(),
+        Some(_) => entry.as_str() == name.as_str(),
+        None => entry.as_str() == name.host(),
+    })
+}
+
+/// A number from the operating system's random source.
+pub(crate) fn random_u32() -> Result<u32> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Io {
+        step: "cannot read the system's random source".into(),
+        why: error.to_string(),
+    })?;
+    Ok(u32::from_ne_bytes(bytes))
+}

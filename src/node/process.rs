@@ -1,0 +1,432 @@
+//! A process: a pid with a queue of messages, links, monitors and a group leader.
+//!
+//! The program sees it as a [`Mailbox`](crate::node::mailbox::Mailbox); the router delivers into it. Relations to other
+//! processes are kept here and changed by `links`, `monitors` and `aliases`.
+//! Always true: a lock of one process is never held while that of another is taken, nor while waiting; after `close`
+//! took the state nothing is ever added to it again.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::error::{Error, Result};
+use crate::node::message::{Message, MessageKind};
+use crate::term::{Atom, Pid, Reference};
+
+/// What happens when a mailbox is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// Stop reading the connection that brings more, until half is consumed; ticks go on. The default.
+    #[default]
+    StopReading,
+    /// Drop what arrives and count it.
+    Drop,
+    /// End the mailbox with reason `system_limit`.
+    Kill,
+}
+
+/// What became of a message that was delivered.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// Queued.
+    Queued,
+    /// Queued, but the mailbox is over its limit: wait for this before delivering more.
+    Full(Arc<Notify>),
+    /// Not queued: dropped by policy.
+    Dropped,
+    /// Not queued: the limit is met and the policy is to end the process.
+    Overrun,
+    /// The process is gone.
+    Dead,
+}
+
+/// One side of a link, as seen by the local process.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct LinkState {
+    /// False while an unlink of ours waits for its acknowledgement.
+    pub(crate) active: bool,
+    /// The id of that unlink.
+    pub(crate) unlinking: Option<u64>,
+}
+
+/// Whom a monitor of ours watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Watched {
+    /// A process.
+    Pid(Pid),
+    /// A name on a node; the DOWN carries both.
+    Name(Atom, Atom),
+    /// A spawn request that was sent and not answered yet.
+    Spawning {
+        /// The node asked.
+        node: Atom,
+        /// Whether a link comes with it.
+        link: bool,
+        /// Whether a monitor comes with it.
+        monitor: bool,
+    },
+}
+
+/// Who monitors us.
+#[derive(Debug, Clone)]
+pub(crate) struct Watcher {
+    /// The watching process.
+    pub(crate) pid: Pid,
+    /// The name it used, which its DOWN must repeat.
+    pub(crate) by_name: Option<Atom>,
+}
+
+/// When an alias ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AliasMode {
+    /// Only when it is taken back.
+    Explicit,
+    /// With its monitor.
+    Demonitor,
+    /// With its monitor, or at the first message sent to it, which also ends the monitor.
+    ReplyDemonitor,
+}
+
+/// Links, monitors, aliases and name of one process. Most mailboxes have none, so it is boxed.
+#[derive(Debug, Default)]
+pub(crate) struct Relations {
+    pub(crate) links: HashMap<Pid, LinkState>,
+    pub(crate) watching: HashMap<Reference, Watched>,
+    pub(crate) watchers: HashMap<Reference, Watcher>,
+    pub(crate) aliases: HashMap<Reference, AliasMode>,
+    pub(crate) name: Option<Atom>,
+    pub(crate) last_unlink: u64,
+}
+
+/// The queue and everything else that changes.
+struct State {
+    queue: VecDeque<Message>,
+    bytes: usize,
+    dropped: u64,
+    waiters: Vec<(u64, Waker)>,
+    next_waiter: u64,
+    bell: Option<Bell>,
+    room: Option<Arc<Notify>>,
+    relations: Option<Box<Relations>>,
+    leader: Option<Box<Pid>>,
+    trap_exit: bool,
+    closed: Option<Bytes>,
+}
+
+/// Limits of one mailbox.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) bytes: usize,
+    pub(crate) count: usize,
+    pub(crate) overflow: Overflow,
+}
+
+/// See the module.
+pub(crate) struct Process {
+    pub(crate) id: u32,
+    pub(crate) serial: u32,
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+/// What `close` takes out of a process, for the caller to tell the others.
+pub(crate) struct Remains {
+    pub(crate) relations: Relations,
+    /// Requests that were waiting unanswered in the queue.
+    pub(crate) unread: VecDeque<Message>,
+}
+
+impl Process {
+    pub(crate) fn new(id: u32, serial: u32, limits: Limits) -> Process {
+        Process {
+            id,
+            serial,
+            limits,
+            state: Mutex::new(State {
+                queue: VecDeque::new(),
+                bytes: 0,
+                dropped: 0,
+                waiters: Vec::new(),
+                next_waiter: 0,
+                bell: None,
+                room: None,
+                relations: None,
+                leader: None,
+                trap_exit: false,
+                closed: None,
+            }),
+        }
+    }
+
+    /// Queues a message of another process; the mailbox's limits apply.
+    pub(crate) fn deliver(&self, message: Message) -> Delivery {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return Delivery::Dead;
+        }
+        let over = state.bytes >= self.limits.bytes || state.queue.len() >= self.limits.count;
+        if over {
+            match self.limits.overflow {
+                Overflow::StopReading => {}
+                Overflow::Drop => {
+                    state.dropped += 1;
+                    return Delivery::Dropped;
+                }
+                Overflow::Kill => return Delivery::Overrun,
+            }
+        }
+        state.push(message);
+        if over {
+            let room = state.room.get_or_insert_with(|| Arc::new(Notify::new())).clone();
+            return Delivery::Full(room);
+        }
+        Delivery::Queued
+    }
+
+    /// Queues what must never be lost: exits, DOWNs, spawn replies, node events. False if the process is gone.
+    pub(crate) fn signal(&self, message: Message) -> bool {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return false;
+        }
+        state.push(message);
+        true
+    }
+
+    /// Takes the first message, or the first that answers `reference`. `Err(Closed)` once the process has ended.
+    pub(crate) fn take(&self, reference: Option<&Reference>) -> Result<Option<Message>> {
+        let mut state = self.state.lock();
+        state.take(self.limits, reference)
+    }
+
+    /// Waits for [`take`](Self::take) to find something.
+    pub(crate) fn recv<'a>(&'a self, reference: Option<&'a Reference>) -> Recv<'a> {
+        Recv { process: self, reference, waiter: None }
+    }
+
+    /// Runs `change` on the relations; `None` if the process has ended.
+    pub(crate) fn relate<T>(&self, change: impl FnOnce(&mut Relations) -> T) -> Option<T> {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return None;
+        }
+        Some(change(state.relations.get_or_insert_with(Default::default)))
+    }
+
+    /// Like [`relate`](Self::relate), but makes no table where there is none.
+    pub(crate) fn relations<T: Default>(&self, look: impl FnOnce(&mut Relations) -> T) -> T {
+        let mut state = self.state.lock();
+        state.relations.as_deref_mut().map(look).unwrap_or_default()
+    }
+
+    /// Removes a DOWN for `reference` that waits in the queue.
+    pub(crate) fn flush_down(&self, reference: &Reference) {
+        let mut state = self.state.lock();
+        let down = |message: &Message| message.kind == MessageKind::Down && message.answers(reference);
+        if let Some(place) = state.queue.iter().position(down) {
+            state.remove(self.limits, place);
+        }
+    }
+
+    pub(crate) fn set_trap_exit(&self, trap: bool) -> bool {
+        std::mem::replace(&mut self.state.lock().trap_exit, trap)
+    }
+
+    pub(crate) fn traps_exit(&self) -> bool {
+        self.state.lock().trap_exit
+    }
+
+    pub(crate) fn leader(&self) -> Option<Pid> {
+        self.state.lock().leader.as_deref().cloned()
+    }
+
+    pub(crate) fn set_leader(&self, leader: Pid) {
+        self.state.lock().leader = Some(Box::new(leader));
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.state.lock().closed.is_none()
+    }
+
+    /// The reason it ended with, as an encoded term.
+    pub(crate) fn exit_reason(&self) -> Option<Bytes> {
+        self.state.lock().closed.clone()
+    }
+
+    pub(crate) fn queue_len(&self) -> usize {
+        self.state.lock().queue.len()
+    }
+
+    pub(crate) fn queue_bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.state.lock().dropped
+    }
+
+    /// A descriptor that is readable while messages wait or after the end. Made at the first call.
+    pub(crate) fn descriptor(&self) -> Result<i32> {
+        let mut state = self.state.lock();
+        if state.bell.is_none() {
+            let bell = Bell::new()?;
+            if !state.queue.is_empty() || state.closed.is_some() {
+                bell.ring();
+            }
+            state.bell = Some(bell);
+        }
+        Ok(state.bell.as_ref().map(Bell::descriptor).unwrap_or(-1))
+    }
+
+    /// Ends the process: wakes who waits and hands out what others must be told. `None` if it had ended before.
+    pub(crate) fn close(&self, reason: Bytes) -> Option<Remains> {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return None;
+        }
+        state.closed = Some(reason);
+        let was_empty = state.queue.is_empty();
+        let unread = std::mem::take(&mut state.queue);
+        state.bytes = 0;
+        if let (Some(bell), true) = (&state.bell, was_empty) {
+            bell.ring();
+        }
+        if let Some(room) = state.room.take() {
+            room.notify_waiters();
+        }
+        let waiters = std::mem::take(&mut state.waiters);
+        let relations = state.relations.take().map(|relations| *relations).unwrap_or_default();
+        drop(state);
+        for (_, waker) in waiters {
+            waker.wake();
+        }
+        Some(Remains { relations, unread })
+    }
+}
+
+impl State {
+    fn push(&mut self, message: Message) {
+        self.bytes += message.cost();
+        self.queue.push_back(message);
+        if self.queue.len() == 1 {
+            if let Some(bell) = &self.bell {
+                bell.ring();
+            }
+        }
+        for (_, waker) in self.waiters.drain(..) {
+            waker.wake();
+        }
+    }
+
+    fn take(&mut self, limits: Limits, reference: Option<&Reference>) -> Result<Option<Message>> {
+        if self.closed.is_some() {
+            return Err(Error::Closed("mailbox"));
+        }
+        let place = match reference {
+            None => Some(0),
+            Some(reference) => self.queue.iter().position(|message| message.answers(reference)),
+        };
+        Ok(place.and_then(|place| self.remove(limits, place)))
+    }
+
+    fn remove(&mut self, limits: Limits, place: usize) -> Option<Message> {
+        let message = self.queue.remove(place)?;
+        self.bytes -= message.cost();
+        if self.queue.is_empty() {
+            if let Some(bell) = &self.bell {
+                bell.hush();
+            }
+            if self.queue.capacity() > 1024 {
+                self.queue = VecDeque::new();
+            }
+        }
+        if self.bytes <= limits.bytes / 2 && self.queue.len() <= limits.count / 2 {
+            if let Some(room) = self.room.take() {
+                room.notify_waiters();
+            }
+        }
+        Some(message)
+    }
+}
+
+/// The future of [`Process::recv`]. Dropping it forgets nothing but the wait.
+pub(crate) struct Recv<'a> {
+    process: &'a Process,
+    reference: Option<&'a Reference>,
+    waiter: Option<u64>,
+}
+
+impl Future for Recv<'_> {
+    type Output = Result<Message>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let process = self.process;
+        let mut state = process.state.lock();
+        match state.take(process.limits, self.reference) {
+            Err(error) => return Poll::Ready(Err(error)),
+            Ok(Some(message)) => return Poll::Ready(Ok(message)),
+            Ok(None) => {}
+        }
+        let id = match self.waiter {
+            Some(id) => id,
+            None => {
+                state.next_waiter += 1;
+                state.next_waiter
+            }
+        };
+        match state.waiters.iter_mut().find(|(waiter, _)| *waiter == id) {
+            Some((_, waker)) => waker.clone_from(context.waker()),
+            None => state.waiters.push((id, context.waker().clone())),
+        }
+        self.waiter = Some(id);
+        Poll::Pending
+    }
+}
+
+impl Drop for Recv<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.waiter {
+            self.process.state.lock().waiters.retain(|(waiter, _)| *waiter != id);
+        }
+    }
+}
+
+/// A descriptor that is readable while it rings. A socket pair, as every platform has it.
+struct Bell {
+    listen: UnixStream,
+    ring: UnixStream,
+}
+
+impl Bell {
+    fn new() -> Result<Bell> {
+        let (listen, ring) =
+            UnixStream::pair().map_err(|e| Error::io("cannot make the mailbox's descriptor", &e))?;
+        for end in [&listen, &ring] {
+            end.set_nonblocking(true).map_err(|e| Error::io("cannot set up the mailbox's descriptor", &e))?;
+        }
+        Ok(Bell { listen, ring })
+    }
+
+    fn descriptor(&self) -> i32 {
+        use std::os::fd::AsRawFd;
+        self.listen.as_raw_fd()
+    }
+
+    fn ring(&self) {
+        // One byte at most is inside, so this cannot block; both ends are ours, so it cannot be a dead peer either.
+        let _ = (&self.ring).write(&[1]);
+    }
+
+    fn hush(&self) {
+        let mut byte = [0];
+        let _ = (&self.listen).read(&mut byte);
+    }
+}

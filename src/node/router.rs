@@ -1,0 +1,313 @@
+//! From connections to mailboxes and back: what each control message does (protocol section 5).
+//!
+//! Messages in: [`Upper`]. Signals out: `Inner::signal`. Sending of user messages is in `send`.
+//! Always true: a control message acts only for the peer that sent it; ids of third nodes end the connection.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use crate::error::Malformed;
+use crate::log;
+use crate::net::link::{DownReason, Link, Upper};
+use crate::node::links::NOCONNECTION;
+use crate::node::message::{Message, MessageKind};
+use crate::node::process::{Delivery, Process, Watched};
+use crate::node::Inner;
+use crate::proto::control::{AltactSignal, Control, SignalTarget};
+use crate::term::{Atom, Pid, Reference};
+
+impl Upper for Inner {
+    fn message(
+        self: &Arc<Self>,
+        link: &Arc<Link>,
+        control: Control,
+        payload: Option<Bytes>,
+    ) -> Result<Option<Arc<Notify>>, Malformed> {
+        self.route(&link.peer, control, payload)
+    }
+
+    fn down(self: &Arc<Self>, link: &Arc<Link>, reason: DownReason) {
+        self.link_down(link, &reason);
+    }
+}
+
+/// Refuses a control message that speaks for another node than `peer`.
+fn must_be(peer: &Atom, pid: &Pid) -> Result<(), Malformed> {
+    match pid.node == *peer {
+        true => Ok(()),
+        false => Err(Malformed::new("control message: it names a process of a third node", 0)),
+    }
+}
+
+impl Inner {
+    /// Acts on one message of `peer` (or of ourselves, for what we ask of our own node).
+    pub(crate) fn route(
+        self: &Arc<Self>,
+        peer: &Atom,
+        control: Control,
+        payload: Option<Bytes>,
+    ) -> Result<Option<Arc<Notify>>, Malformed> {
+        let payload = || payload.ok_or(Malformed::new("message without payload", 0));
+        match control {
+            Control::Send { to, .. } => Ok(self.deliver_pid(&to, None, payload()?)),
+            Control::SendSender { from, to, .. } => Ok(self.deliver_pid(&to, Some(from), payload()?)),
+            Control::RegSend { from, to, .. } => Ok(self.deliver_name(&to, Some(from), payload()?)),
+            Control::AliasSend { from, to, .. } => Ok(self.deliver_alias(to, Some(from), payload()?)),
+            Control::AltactSignal(signal) => {
+                let AltactSignal { exit, from, to, .. } = *signal;
+                let payload = payload()?;
+                if exit {
+                    self.alternate_exit(&from, &to, payload)?;
+                    return Ok(None);
+                }
+                Ok(match to {
+                    SignalTarget::Pid(pid) => self.deliver_pid(&pid, Some(from), payload),
+                    SignalTarget::Name(name) => self.deliver_name(&name, Some(from), payload),
+                    SignalTarget::Alias(alias) => self.deliver_alias(alias, Some(from), payload),
+                })
+            }
+            other => self.route_signal(peer, other, payload).map(|()| None),
+        }
+    }
+
+    fn route_signal(
+        self: &Arc<Self>,
+        peer: &Atom,
+        control: Control,
+        payload: impl FnOnce() -> Result<Bytes, Malformed>,
+    ) -> Result<(), Malformed> {
+        match control {
+            Control::Link { from, to } => {
+                must_be(peer, &from)?;
+                self.on_link(from, &to);
+            }
+            Control::UnlinkId { id, from, to } => {
+                must_be(peer, &from)?;
+                self.on_unlink(id, from, to);
+            }
+            Control::UnlinkIdAck { id, from, to } => self.on_unlink_ack(id, &from, &to),
+            Control::Unlink { from, to } => {
+                if let Some(process) = self.find(&to) {
+                    process.relations(|relations| drop(relations.links.remove(&from)));
+                }
+            }
+            Control::Exit { from, to, reason, .. } => self.on_exit(&from, &to, reason)?,
+            Control::PayloadExit { from, to, .. } => self.on_exit(&from, &to, payload()?)?,
+            Control::Exit2 { from, to, reason, .. } => self.on_exit2(&from, &to, reason)?,
+            Control::PayloadExit2 { from, to, .. } => self.on_exit2(&from, &to, payload()?)?,
+            Control::MonitorP { from, to, reference } => {
+                must_be(peer, &from)?;
+                self.on_monitor(from, to, reference);
+            }
+            Control::DemonitorP { to, reference, .. } => self.on_demonitor(&to, &reference),
+            Control::MonitorPExit { to, reference, reason, .. } => {
+                crate::term::validate(&reason, &[])?;
+                self.on_monitor_exit(&to, &reference, &reason);
+            }
+            Control::PayloadMonitorPExit { to, reference, .. } => {
+                let reason = payload()?;
+                crate::term::validate(&reason, &[])?;
+                self.on_monitor_exit(&to, &reference, &reason);
+            }
+            Control::GroupLeader { leader, pid } => {
+                if let Some(process) = self.find(&pid) {
+                    process.set_leader(leader);
+                }
+            }
+            Control::SpawnRequest(request) => {
+                must_be(peer, &request.from)?;
+                self.on_spawn(*request, payload()?)?;
+            }
+            Control::SpawnReply(reply) => self.on_spawn_reply(*reply),
+            Control::Send { .. }
+            | Control::SendSender { .. }
+            | Control::RegSend { .. }
+            | Control::AliasSend { .. }
+            | Control::AltactSignal(_) => {}
+        }
+        Ok(())
+    }
+
+    fn on_exit(self: &Arc<Self>, from: &Pid, to: &Pid, reason: Bytes) -> Result<(), Malformed> {
+        crate::term::validate(&reason, &[])?;
+        if let Some(process) = self.find(to) {
+            self.link_exit(&process, from, reason);
+        }
+        Ok(())
+    }
+
+    fn on_exit2(self: &Arc<Self>, from: &Pid, to: &Pid, reason: Bytes) -> Result<(), Malformed> {
+        crate::term::validate(&reason, &[])?;
+        if let Some(process) = self.find(to) {
+            self.exit2(&process, from, reason);
+        }
+        Ok(())
+    }
+
+    fn alternate_exit(
+        self: &Arc<Self>,
+        from: &Pid,
+        to: &SignalTarget,
+        reason: Bytes,
+    ) -> Result<(), Malformed> {
+        crate::term::validate(&reason, &[])?;
+        let process = match to {
+            SignalTarget::Pid(pid) => self.find(pid),
+            SignalTarget::Alias(alias) => self.resolve_alias(alias),
+            SignalTarget::Name(name) => self.processes.whereis(name),
+        };
+        if let Some(process) = process {
+            self.exit2(&process, from, reason);
+        }
+        Ok(())
+    }
+
+    fn deliver_alias(
+        self: &Arc<Self>,
+        to: Reference,
+        from: Option<Pid>,
+        payload: Bytes,
+    ) -> Option<Arc<Notify>> {
+        let process = self.resolve_alias(&to)?;
+        self.deliver(&process, from, Some(to), payload)
+    }
+
+    fn deliver_pid(self: &Arc<Self>, to: &Pid, from: Option<Pid>, payload: Bytes) -> Option<Arc<Notify>> {
+        let process = self.find(to)?;
+        self.deliver(&process, from, None, payload)
+    }
+
+    fn deliver_name(self: &Arc<Self>, to: &Atom, from: Option<Pid>, payload: Bytes) -> Option<Arc<Notify>> {
+        let process = self.processes.whereis(to)?;
+        self.deliver(&process, from, None, payload)
+    }
+
+    /// Queues one message. Returns what to wait for when the mailbox is over its limit.
+    pub(crate) fn deliver(
+        self: &Arc<Self>,
+        process: &Arc<Process>,
+        from: Option<Pid>,
+        alias: Option<Reference>,
+        payload: Bytes,
+    ) -> Option<Arc<Notify>> {
+        let mut message = Message::new(MessageKind::Message, from, payload);
+        message.alias = alias.map(Box::new);
+        match process.deliver(message) {
+            Delivery::Full(room) => Some(room),
+            Delivery::Overrun => {
+                log::warn(format_args!("mailbox {} was ended: its limit is met", self.pid_of(process).id));
+                self.end(process, Bytes::from_static(b"\x77\x0csystem_limit"));
+                None
+            }
+            Delivery::Queued | Delivery::Dropped | Delivery::Dead => None,
+        }
+    }
+
+    /// Sends a signal to `node`, connecting if needed; it is never dropped for lack of room. If there is no connection
+    /// and none can be made, what waits for an answer gets it from here (`noconnection`).
+    pub(crate) fn signal(self: &Arc<Self>, node: &Atom, control: Control, payload: Option<&[u8]>) {
+        if self.is_our_name(node) {
+            let payload = payload.map(Bytes::copy_from_slice);
+            let _ = self.route(node, control, payload);
+            return;
+        }
+        if let Some(link) = self.peers.link(node) {
+            if link.signal(&control, payload).is_ok() {
+                return;
+            }
+        } else if self.may_auto_connect(node) && !self.is_stopped() {
+            let (inner, node, payload) = (self.clone(), node.clone(), payload.map(Bytes::copy_from_slice));
+            self.runtime.spawn(async move {
+                let sent = match inner.connect(&node).await {
+                    Ok(()) => inner
+                        .peers
+                        .link(&node)
+                        .is_some_and(|link| link.signal(&control, payload.as_deref()).is_ok()),
+                    Err(_) => false,
+                };
+                if !sent {
+                    inner.unsent(control);
+                }
+            });
+            return;
+        }
+        self.unsent(control);
+    }
+
+    /// Like [`signal`](Self::signal) for what means nothing without a connection.
+    pub(crate) fn signal_if_connected(
+        self: &Arc<Self>,
+        node: &Atom,
+        control: Control,
+        payload: Option<&[u8]>,
+    ) {
+        if let Some(link) = self.peers.link(node) {
+            let _ = link.signal(&control, payload);
+        }
+    }
+
+    /// The peer cannot be reached: answers in its place.
+    fn unsent(self: &Arc<Self>, control: Control) {
+        match control {
+            Control::Link { from, to } => {
+                if let Some(process) = self.find(&from) {
+                    self.link_exit(&process, &to, Bytes::from_static(NOCONNECTION));
+                }
+            }
+            Control::MonitorP { from, reference, .. } => {
+                self.on_monitor_exit(&from, &reference, NOCONNECTION)
+            }
+            Control::SpawnRequest(request) => {
+                self.on_monitor_exit(&request.from, &request.reference, NOCONNECTION);
+            }
+            _ => {}
+        }
+    }
+
+    /// A link came up.
+    pub(crate) fn on_up(self: &Arc<Self>, link: &Arc<Link>) {
+        self.events.up(&link.peer, link.visible);
+        if link.visible {
+            self.citizen.clone().greet(self, &link.peer);
+        }
+    }
+
+    /// A link went down: everything that depended on it hears `noconnection`.
+    pub(crate) fn on_down(self: &Arc<Self>, link: &Arc<Link>, reason: &DownReason) {
+        let node = &link.peer;
+        for process in self.processes.all() {
+            let (links, watching) = process.relations(|relations| {
+                let links: Vec<Pid> =
+                    relations.links.keys().filter(|pid| pid.node == *node).cloned().collect();
+                let watching: Vec<_> = relations
+                    .watching
+                    .iter()
+                    .filter(|(_, w)| w.node() == node)
+                    .map(|(r, _)| r.clone())
+                    .collect();
+                relations.watchers.retain(|_, watcher| watcher.pid.node != *node);
+                (links, watching)
+            });
+            for pid in links {
+                self.link_exit(&process, &pid, Bytes::from_static(NOCONNECTION));
+                process.relations(|relations| drop(relations.links.remove(&pid)));
+            }
+            for reference in watching {
+                self.down(&process, &reference, NOCONNECTION);
+            }
+        }
+        self.events.down(node, link.visible, reason.as_str());
+    }
+}
+
+impl Watched {
+    /// The node that it lives on.
+    pub(crate) fn node(&self) -> &Atom {
+        match self {
+            Watched::Pid(pid) => &pid.node,
+            Watched::Name(_, node) | Watched::Spawning { node, .. } => node,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Sending: from the caller's thread to a mailbox here or a link (design: where speed comes from).
+//!
+//! Terms are checked before they leave: a peer drops the whole connection for one malformed term.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::error::{Error, Result};
+use crate::net::link::{Begun, Link};
+use crate::node::{check_term, Inner};
+use crate::proto::control::Control;
+use crate::term::{Atom, Pid, Reference};
+
+/// Where a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A process.
+    Pid(Pid),
+    /// A name registered on this node.
+    Name(Atom),
+    /// A name registered on a node.
+    NameNode(Atom, Atom),
+    /// An alias.
+    Alias(Reference),
+}
+
+impl From<Pid> for Target {
+    fn from(pid: Pid) -> Self {
+        Target::Pid(pid)
+    }
+}
+
+impl From<&Pid> for Target {
+    fn from(pid: &Pid) -> Self {
+        Target::Pid(pid.clone())
+    }
+}
+
+impl From<Reference> for Target {
+    fn from(alias: Reference) -> Self {
+        Target::Alias(alias)
+    }
+}
+
+impl Target {
+    /// `{name, node}`; both are checked as atoms.
+    pub fn name_node(name: &str, node: &str) -> Result<Target> {
+        Ok(Target::NameNode(Atom::new(name)?, Atom::new(node)?))
+    }
+
+    /// The node it lives on; `None` for a name here.
+    fn node(&self) -> Option<&Atom> {
+        match self {
+            Target::Pid(pid) => Some(&pid.node),
+            Target::NameNode(_, node) => Some(node),
+            Target::Alias(alias) => Some(alias.node()),
+            Target::Name(_) => None,
+        }
+    }
+}
+
+impl Inner {
+    /// Sends an encoded term, waiting at most `timeout` for a connection and for room (`None`: for ever).
+    pub(crate) fn send(
+        self: &Arc<Self>,
+        from: &Pid,
+        to: &Target,
+        payload: &[u8],
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        check_term(payload)?;
+        let node = match to.node() {
+            Some(node) if !self.is_our_name(node) => node,
+            _ => return self.send_local(from, to, payload),
+        };
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let link = match self.peers.link(node) {
+            Some(link) => link,
+            None => self.connected(node, deadline)?,
+        };
+        let control = self.control(&link, from, to);
+        self.send_on(&link, &control, payload, deadline)
+    }
+
+    /// [`send`](Self::send) for async programs. Dropped before it is done, the message either left whole or not at all.
+    pub(crate) async fn send_async(self: &Arc<Self>, from: &Pid, to: &Target, payload: &[u8]) -> Result<()> {
+        check_term(payload)?;
+        let node = match to.node() {
+            Some(node) if !self.is_our_name(node) => node,
+            _ => return self.send_local(from, to, payload),
+        };
+        let link = match self.peers.link(node) {
+            Some(link) => link,
+            None => {
+                self.check_auto_connect(node)?;
+                self.connect(node).await?;
+                self.peers.link(node).ok_or_else(|| lost(node))?
+            }
+        };
+        let control = self.control(&link, from, to);
+        loop {
+            let room = link.room();
+            match link.begin(&control, payload)? {
+                Begun::Sent => return Ok(()),
+                Begun::Busy(_) => room.await,
+            }
+        }
+    }
+
+    fn check_auto_connect(&self, node: &Atom) -> Result<()> {
+        match self.may_auto_connect(node) {
+            true => Ok(()),
+            false => Err(Error::NoConnection {
+                node: node.to_string(),
+                why: "not connected, and the auto_connect option forbids to connect by sending".into(),
+            }),
+        }
+    }
+
+    /// Connects and returns the link.
+    fn connected(self: &Arc<Self>, node: &Atom, deadline: Option<Instant>) -> Result<Arc<Link>> {
+        self.check_auto_connect(node)?;
+        let (inner, peer) = (self.clone(), node.clone());
+        let task = self.runtime.spawn(async move { inner.connect(&peer).await });
+        match self.runtime.wait(task, deadline, false) {
+            None => Err(Error::Timeout(format!("connecting to {node}").into())),
+            Some(Err(_)) => Err(Error::Closed("node")),
+            Some(Ok(outcome)) => outcome.and_then(|()| self.peers.link(node).ok_or_else(|| lost(node))),
+        }
+    }
+
+    fn send_on(
+        &self,
+        link: &Arc<Link>,
+        control: &Control,
+        payload: &[u8],
+        deadline: Option<Instant>,
+    ) -> Result<()> {
+        loop {
+            let room = link.room();
+            match link.begin(control, payload)? {
+                Begun::Sent => return Ok(()),
+                Begun::Busy(queued) => {
+                    if self.runtime.wait(room, deadline, false).is_none() {
+                        return Err(Error::Busy { node: link.peer.to_string(), queued });
+                    }
+                }
+            }
+        }
+    }
+
+    fn control(&self, link: &Link, from: &Pid, to: &Target) -> Control {
+        match to {
+            Target::Pid(pid) => link.send_control(from.clone(), pid.clone()),
+            Target::Name(name) | Target::NameNode(name, _) => {
+                Control::RegSend { from: from.clone(), to: name.clone(), token: None }
+            }
+            Target::Alias(alias) => link.alias_control(from.clone(), alias.clone()),
+        }
+    }
+
+    fn send_local(self: &Arc<Self>, from: &Pid, to: &Target, payload: &[u8]) -> Result<()> {
+        let process = match to {
+            Target::Pid(pid) => self.find(pid),
+            Target::Alias(alias) => self.resolve_alias(alias),
+            Target::Name(name) => match self.processes.whereis(name) {
+                // As on a BEAM: only a name without node says that nobody has it.
+                None => return Err(Error::NoProcess(format!("is registered as {name} on this node"))),
+                found => found,
+            },
+            Target::NameNode(name, _) => self.processes.whereis(name),
+        };
+        if let Some(process) = process {
+            let alias = match to {
+                Target::Alias(alias) => Some(alias.clone()),
+                _ => None,
+            };
+            self.deliver(&process, Some(from.clone()), alias, Bytes::copy_from_slice(payload));
+        }
+        Ok(())
+    }
+}
+
+fn lost(node: &Atom) -> Error {
+    Error::NoConnection { node: node.to_string(), why: "the connection was lost at once".into() }
+}
