@@ -83,10 +83,9 @@ impl Ord for Pid {
 }
 
 impl Ord for Port {
-    /// Number, then node, as a BEAM sorts them.
+    /// Node, then number, as a BEAM sorts them.
     fn cmp(&self, other: &Self) -> Ordering {
-        let numbers = self.id.cmp(&other.id);
-        numbers.then_with(|| by_node(&self.node, self.creation, &other.node, other.creation))
+        by_node(&self.node, self.creation, &other.node, other.creation).then_with(|| self.id.cmp(&other.id))
     }
 }
 

@@ -7,14 +7,19 @@
 pub mod tag;
 
 mod atom;
+mod compose;
 mod compressed;
 mod decode;
 mod digest;
 mod encode;
+pub mod format;
 mod id;
 mod inline;
 mod integer;
+mod lex;
 mod order;
+mod parse;
+mod print;
 mod reader;
 mod skip;
 mod validate;
@@ -26,6 +31,8 @@ pub use atom::Atom;
 pub use id::{Pid, Port, Reference};
 pub use inline::self_contained;
 pub use integer::{Big, Integer};
+pub use parse::parse;
+pub use print::{Style, TermText, Text};
 pub use reader::{Kind, Reader, State};
 pub use validate::validate;
 pub use value::{BitString, Export, Fun, Improper, Map, Record, Term, Terms};

@@ -238,7 +238,10 @@ pub(crate) fn fixed_integer(s: &[u8]) -> Parsed<'_, i32> {
 
 /// What stands in front of the free variables of a fun.
 pub(crate) struct FunHead<'a> {
+    pub arity: u8,
     pub module: Text<'a>,
+    pub old_index: i32,
+    pub old_uniq: i32,
     pub node: Text<'a>,
     pub free: usize,
 }
@@ -250,19 +253,19 @@ const FUN_FIXED: usize = 4 + 1 + 16 + 4 + 4;
 pub(crate) fn fun(s: &[u8]) -> Parsed<'_, FunHead<'_>> {
     let (_, s) = take(s, 1)?;
     let (fixed, s) = array::<FUN_FIXED>(s)?;
-    let [.., a, b, c, d] = *fixed;
+    let [_, _, _, _, arity, .., a, b, c, d] = *fixed;
     let free = u32::from_be_bytes([a, b, c, d]) as usize;
     if free > MAX_FREE {
         return Err("fun (over 255 free variables)");
     }
     let (module, s) = atom(s)?;
-    let (_old_index, s) = fixed_integer(s)?;
-    let (_old_uniq, s) = fixed_integer(s)?;
+    let (old_index, s) = fixed_integer(s)?;
+    let (old_uniq, s) = fixed_integer(s)?;
     if !matches!(s.first(), Some(&(tag::NEW_PID | tag::PID))) {
         return Err("fun (pid expected)");
     }
     let (creator, s) = pid(s)?;
-    Ok((FunHead { module, node: creator.node, free }, s))
+    Ok((FunHead { arity, module, old_index, old_uniq, node: creator.node, free }, s))
 }
 
 /// What stands in front of the values of a native record.
@@ -306,10 +309,10 @@ pub(crate) fn finite(bytes: [u8; 8]) -> Result<f64, Wrong> {
 /// The 31 bytes of an old float: C's `%.20e`, then zero bytes.
 pub(crate) fn old_float(text: &[u8; 31]) -> Result<f64, Wrong> {
     let end = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
-    let text = std::str::from_utf8(text.get(..end).unwrap_or_default()).unwrap_or_default().trim();
+    let text = std::str::from_utf8(text.get(..end).unwrap_or_default()).unwrap_or_default();
     match text.parse::<f64>() {
-        // `parse` also takes "inf" and "nan".
-        Ok(value) if value.is_finite() => Ok(value),
+        // `parse` also takes "inf", "nan" and integers, and a BEAM does not.
+        Ok(value) if value.is_finite() && text.contains('.') => Ok(value),
         _ => Err("float"),
     }
 }

@@ -464,6 +464,17 @@ impl Writer {
         }
     }
 
+    /// One item written by `put`, which leaves the bytes as they were if it fails.
+    pub(crate) fn compose(&mut self, put: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+        let mut done = Ok(());
+        self.item(0, |out| done = put(out));
+        if done.is_err() {
+            self.refuse("a template failed");
+            return done;
+        }
+        self.error.map_or(Ok(()), |what| Err(Error::argument(what)))
+    }
+
     /// One term that was encoded or checked by this crate.
     pub(crate) fn raw_unchecked(&mut self, term: &[u8]) -> &mut Self {
         self.item(0, |out| out.extend_from_slice(term))
