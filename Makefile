@@ -54,5 +54,6 @@ bench: ## measurements beside libei, BEAM and raw TCP, printed as ratios
 fuzz: ## each fuzz target for MINUTES minutes (needs a nightly toolchain and cargo-fuzz)
 	@scripts/fuzz.sh
 
-clean: ## remove everything that was built; the Erlangs of the test matrix stay (build/otp)
-	@scripts/clean.sh
+clean: ## remove everything that was built
+	cargo clean
+	rm -rf build

@@ -11,15 +11,13 @@ PATIENCE=30 # seconds for one event; everything here takes well under one
 ERL_EPMD_PORT=$(free_port)
 export ERL_EPMD_PORT
 COOKIE=demo-$RANDOM
-HOME=$(mktemp -d) # nothing here may read or create the user's cookie file
-export HOME
-export -n PS1 2>/dev/null || true
+WORK=$(mktemp -d)
 pids=()
 finish() {
   local pid
   for pid in ${pids[@]+"${pids[@]}"}; do kill "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
-  rm -rf "$HOME"
+  rm -rf "$WORK"
 }
 trap finish EXIT
 
@@ -44,8 +42,8 @@ call() {
   local label=$1 status=0
   shift
   printf '\n$ %s\n' "$*" | sed "s|$COOKIE|COOKIE|"
-  timeout "$PATIENCE" "$@" >"$HOME/out" 2>&1 </dev/null || status=$?
-  sed "s/^/  $(printf '%-7s' "$label")| /" "$HOME/out"
+  timeout "$PATIENCE" "$@" >"$WORK/out" 2>&1 </dev/null || status=$?
+  sed "s/^/  $(printf '%-7s' "$label")| /" "$WORK/out"
   [ "$status" -eq 0 ] || die "$label ended with status $status"
 }
 
@@ -68,7 +66,7 @@ call python build/examples/python/ping_pong $(identity caller) --ping c@localhos
 call c build/examples/c/ping_pong $(identity caller) --ping python@localhost
 
 if have erl && have elixir; then
-  cat >"$HOME/alex.exs" <<'ELIXIR'
+  cat >"$WORK/alex.exs" <<'ELIXIR'
 for node <- [:c@localhost, :python@localhost] do
   IO.puts("Node.ping(#{inspect(node)})  ->  #{inspect(Node.ping(node))}")
   send({:pong, node}, {:ping, self()})
@@ -92,8 +90,8 @@ end
 
 answer.(answer)
 ELIXIR
-  begin beam elixir --sname alex@localhost --cookie "$COOKIE" \
-    --erl "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}" "$HOME/alex.exs"
+  begin beam env HOME="$WORK" elixir --sname alex@localhost --cookie "$COOKIE" \
+    --erl "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}" "$WORK/alex.exs"
   names
   call c build/examples/c/ping_pong $(identity caller) --ping alex@localhost
   call python build/examples/python/ping_pong $(identity caller) --ping alex@localhost

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # otp.sh RELEASE: prints the root of a tree that holds this OTP release, or an empty line when the machine's own Erlang
-# is that release. Makes the tree below build/otp from Debian's packages when it is not there yet (root only).
+# is that release. Makes the tree from Debian's packages when it is not there yet (root only), in ERLNODE_OTP_CACHE
+# (default ~/.cache/erlnode/otp): outside the repository, because cargo walks through everything below its own root.
 # ERLNODE_OTP_27=/dir and the like name a tree that exists already.
 . "$(dirname "$0")/common.sh"
 
@@ -20,7 +21,7 @@ if have erl && [ "$(erl -noshell -eval "$ASK" </dev/null)" = "$release" ]; then
 fi
 
 named=ERLNODE_OTP_$release
-tree=${!named:-build/otp/$release}
+tree=${!named:-${ERLNODE_OTP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/erlnode/otp}/$release}
 [ "$(id -u)" -eq 0 ] || die "OTP $release lives in a tree of its own, which only root can enter"
 
 inside() { HOME=/root LC_ALL=C.UTF-8 chroot "$tree" "$@" </dev/null; }
