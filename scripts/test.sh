@@ -35,14 +35,16 @@ step_clippy() {
     run cargo clippy --lib --no-default-features -- -D warnings
 }
 
-# Unit tests, documentation, and every file of tests/ but the live ones: layers, header, symbols, guarded among them.
+# The test targets that are steps of their own; `rust` is all others, layers, header, symbols and guarded among them.
+APART=' interop c cpp '
 step_rust() {
   local targets=() file
   for file in tests/*.rs tests/*/main.rs; do
     [ -f "$file" ] || continue
     file=${file%/main.rs}
     file=${file##*/}
-    [ "${file%.rs}" = interop ] || targets+=(--test "${file%.rs}")
+    file=${file%.rs}
+    [[ $APART == *" $file "* ]] || targets+=(--test "$file")
   done
   # The documentation cannot be tested in the same command as single targets.
   run cargo test --no-fail-fast --lib --bins ${targets[@]+"${targets[@]}"} -- $FILTER &&
@@ -54,8 +56,9 @@ step_ei() { run cargo test --no-fail-fast --lib --no-default-features --features
 # The release library that C, C++, Python and the examples stand on, and every example built with it.
 step_library() { run scripts/examples.sh; }
 
-step_c() { run scripts/test-c.sh c; }
-step_cpp() { run scripts/test-c.sh cpp; }
+# Programs in C and C++, compiled and run by a table.
+step_c() { run cargo test --no-fail-fast --test c -- $FILTER; }
+step_cpp() { run cargo test --no-fail-fast --test cpp -- $FILTER; }
 step_python() { run scripts/test-python.sh; }
 
 # The number of threads is the number of BEAMs at a time.
@@ -65,8 +68,8 @@ step_interop() { run cargo test --no-fail-fast --test interop -- $FILTER; }
 lacks() {
   case $1 in
     interop) have erl || say "no Erlang on this machine (erl is not in the path)" ;;
-    c) compgen -G 'tests/c/*.c' >/dev/null || say "nothing there yet" ;;
-    cpp) compgen -G 'tests/cpp/*.cpp' >/dev/null || say "nothing there yet" ;;
+    c) [ -f tests/c/main.rs ] || say "nothing there yet" ;;
+    cpp) [ -f tests/cpp/main.rs ] || say "nothing there yet" ;;
     python) compgen -G 'bindings/python/tests/test_*.py' >/dev/null || say "nothing there yet" ;;
   esac
 }
