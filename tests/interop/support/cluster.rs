@@ -2,6 +2,7 @@
 
 use super::beam::{Beam, Options};
 use super::epmd::{self, Epmd};
+use super::example::Example;
 use super::iex::Iex;
 
 /// A private epmd port with whoever serves it. Nodes of different clusters cannot see each other.
@@ -57,6 +58,23 @@ impl Cluster {
     /// Starts a real `iex`.
     pub fn iex(&self, alive: &str) -> Iex {
         Iex::start(&self.options(alive, &[]))
+    }
+
+    /// Starts the example `program` as the node `ours@localhost` and waits until it is ready.
+    pub fn example(&self, language: &str, program: &str, more: &[&str]) -> Example {
+        let example = self.example_as(language, program, "ours@localhost", more);
+        example.wait_ready("ours@localhost");
+        example
+    }
+
+    /// Starts an example under another name, without waiting for anything.
+    pub fn example_as(&self, language: &str, program: &str, name: &str, more: &[&str]) -> Example {
+        let mut arguments = vec!["--name", name];
+        if !more.contains(&"--cookie") {
+            arguments.extend(["--cookie", &self.cookie]);
+        }
+        arguments.extend(more);
+        Example::spawn(language, program, self.port, &arguments)
     }
 
     fn options(&self, alive: &str, arguments: &[&str]) -> Options {

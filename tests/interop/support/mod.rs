@@ -7,12 +7,14 @@
 mod beam;
 mod cluster;
 mod epmd;
+mod example;
 mod iex;
 mod process;
 mod runtime;
 
 pub use beam::Beam;
 pub use cluster::Cluster;
+pub use example::Example;
 pub use iex::Iex;
 pub use process::Signal;
 

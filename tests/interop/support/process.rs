@@ -137,6 +137,14 @@ impl Process {
         assert!(sent.is_ok(), "no shell to send signals with");
     }
 
+    /// Waits until nothing more can come from it.
+    pub fn wait_closed(&self) {
+        let mut state = self.shared.state.lock().unwrap();
+        while state.streams_open > 0 {
+            state = self.shared.changed.wait(state).unwrap();
+        }
+    }
+
     /// Waits for its end, at most `limit`; `None` when it still runs.
     pub fn wait_end(&self, limit: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + limit;
