@@ -112,7 +112,8 @@ fn the_example_calls_a_beam(language: &str) {
 fn the_example_calls_another_without_a_beam(language: &str) {
     let cluster = Cluster::without_epmd();
     let ours = cluster.example(language, "ping_pong", &[]);
-    let (status, output) = cluster.example_as(language, "ping_pong", "caller@localhost", &["--ping", OURS]).finish();
+    let (status, output) =
+        cluster.example_as(language, "ping_pong", "caller@localhost", &["--ping", OURS]).finish();
     assert!(status.success(), "{status}\n{output}");
     assert!(output.contains("pong"), "{output}");
     assert!(ours.end(Signal::Term).0.success());
@@ -124,7 +125,10 @@ fn a_wrong_cookie_is_named_as_the_reason(language: &str) {
     let call = ["--ping", "alex@localhost", "--cookie", "wrong-secret"];
     let error = refused(cluster.example_as(language, "ping_pong", OURS, &call));
     assert!(error.contains("cookie") && error.contains("alex@localhost"), "{error}");
-    assert!(!error.contains("wrong-secret") && !error.contains(cluster.cookie()), "a cookie is printed: {error}");
+    assert!(
+        !error.contains("wrong-secret") && !error.contains(cluster.cookie()),
+        "a cookie is printed: {error}"
+    );
     assert_eq!(alex.elixir("Node.list(:known)"), "[]", "nothing is left over there");
 }
 

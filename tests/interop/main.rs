@@ -1,5 +1,9 @@
 //! Live tests: nodes of ours and real BEAMs. They need Erlang and Elixir (`make test` leaves them out loudly where
 //! there is none, and `ERLNODE_OTP_ROOT` chooses another release), and each has a private epmd port.
 
+mod connect;
+mod examples;
+mod messages;
 mod support;
+mod trouble;
 mod workshop;

@@ -4,6 +4,7 @@ use super::beam::{Beam, Options};
 use super::epmd::{self, Epmd};
 use super::example::Example;
 use super::iex::Iex;
+use super::runtime;
 
 /// A private epmd port with whoever serves it. Nodes of different clusters cannot see each other.
 pub struct Cluster {
@@ -43,6 +44,13 @@ impl Cluster {
     /// Kills the stock epmd.
     pub fn kill_epmd(&mut self) {
         self.epmd.take().expect("no epmd of this cluster runs").kill();
+    }
+
+    /// What `epmd -names` prints for this port.
+    pub fn epmd_names(&self) -> String {
+        let asked =
+            runtime::command("epmd").args(["-port", &self.port.to_string(), "-names"]).output().unwrap();
+        String::from_utf8_lossy(&asked.stdout).into_owned()
     }
 
     /// Starts a BEAM `alive@localhost` (or the name as it is, when it has a host).

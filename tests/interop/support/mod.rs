@@ -9,6 +9,7 @@ mod cluster;
 mod epmd;
 mod example;
 mod iex;
+pub mod ours;
 mod process;
 mod runtime;
 

@@ -1,0 +1,189 @@
+//! Scenarios 1 to 3 with a node of ours in this process: names, connecting both ways, cookies, coming and going.
+
+use erlnode::{Error, MonitorNodes, Names, Node, NodeFilter};
+
+use crate::support::ours::{mailbox, next_text, registered, start};
+use crate::support::{Cluster, PATIENCE};
+
+const ALEX: &str = "alex@localhost";
+
+fn names(node: &Node, filter: NodeFilter) -> Vec<String> {
+    let mut names: Vec<String> = node.nodes(filter).iter().map(|name| name.as_str().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_node_without_a_name_is_not_alive() {
+    let node = start(Cluster::without_epmd().config("").listen(false));
+    assert!(!node.is_alive());
+    assert_eq!(node.name().as_str(), "nonode@nohost");
+    assert_eq!(node.port(), None);
+}
+
+#[test]
+fn we_dial_hidden_and_both_sides_list_it_so() {
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    let ours = cluster.node("ours");
+    ours.connect(ALEX, Some(PATIENCE)).unwrap();
+    assert_eq!(names(&ours, NodeFilter::Connected), [ALEX]);
+    assert_eq!(
+        alex.elixir("{Node.list(), Node.list(:hidden), Node.list(:connected)}"),
+        "{[], [:ours@localhost], [:ours@localhost]}"
+    );
+}
+
+#[test]
+fn we_dial_visible_and_both_sides_list_it_so() {
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    let ours = start(cluster.config("ours").visible(true));
+    ours.connect(ALEX, Some(PATIENCE)).unwrap();
+    assert_eq!(names(&ours, NodeFilter::Visible), [ALEX]);
+    assert_eq!(alex.elixir("{Node.list(), Node.list(:hidden)}"), "{[:ours@localhost], []}");
+}
+
+#[test]
+fn they_dial_hidden_and_visible() {
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    for visible in [false, true] {
+        let ours = start(cluster.config("ours").visible(visible));
+        assert_eq!(alex.elixir("Node.connect(:ours@localhost)"), "true");
+        let list = if visible { "Node.list()" } else { "Node.list(:hidden)" };
+        assert_eq!(alex.elixir(list), "[:ours@localhost]");
+        assert_eq!(names(&ours, NodeFilter::Connected), [ALEX]);
+        alex.elixir("Node.monitor(:ours@localhost, true)");
+        ours.stop();
+        assert_eq!(alex.elixir("receive do message -> message end"), "{:nodedown, :ours@localhost}");
+    }
+}
+
+#[test]
+fn a_hidden_beam_is_listed_as_hidden() {
+    let cluster = Cluster::new();
+    let _alex = cluster.beam_with("alex", &["-hidden"]);
+    let ours = start(cluster.config("ours").visible(true));
+    ours.connect(ALEX, Some(PATIENCE)).unwrap();
+    assert_eq!(names(&ours, NodeFilter::Hidden), [ALEX]);
+    assert!(names(&ours, NodeFilter::Visible).is_empty());
+}
+
+#[test]
+fn ping_works_both_ways_and_says_pang_to_nobody() {
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    let ours = cluster.node("ours");
+    assert!(ours.ping(ALEX, Some(PATIENCE)).unwrap());
+    assert_eq!(alex.elixir("Node.ping(:ours@localhost)"), ":pong");
+    assert!(!ours.ping("nobody@localhost", Some(PATIENCE)).unwrap());
+}
+
+#[test]
+fn disconnecting_from_either_side_ends_the_connection_on_both() {
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    let ours = cluster.node("ours");
+    let watch = mailbox(&ours);
+    watch.monitor_nodes(MonitorNodes::default());
+    ours.connect(ALEX, Some(PATIENCE)).unwrap();
+    assert_eq!(next_text(&watch), "{nodeup,alex@localhost}");
+    alex.elixir("Node.monitor(:ours@localhost, true)");
+    assert!(ours.disconnect(ALEX).unwrap());
+    assert_eq!(next_text(&watch), "{nodedown,alex@localhost}");
+    assert_eq!(alex.elixir("receive do message -> message end"), "{:nodedown, :ours@localhost}");
+    assert!(!ours.disconnect(ALEX).unwrap(), "there is none any more");
+
+    assert_eq!(alex.elixir("Node.connect(:ours@localhost)"), "true");
+    assert_eq!(next_text(&watch), "{nodeup,alex@localhost}");
+    assert_eq!(alex.elixir("Node.disconnect(:ours@localhost)"), "true");
+    assert_eq!(next_text(&watch), "{nodedown,alex@localhost}");
+    assert_eq!(names(&ours, NodeFilter::Connected), Vec::<String>::new());
+}
+
+#[test]
+fn a_wrong_cookie_is_refused_both_ways_and_an_equal_one_works_at_once() {
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    let ours = start(cluster.config("ours").cookie("another"));
+    let refused = ours.connect(ALEX, Some(PATIENCE)).unwrap_err();
+    assert!(matches!(refused, Error::CookieRejected { .. }), "{refused}");
+    assert!(!refused.to_string().contains("another"), "{refused}");
+    assert_eq!(alex.elixir("Node.connect(:ours@localhost)"), "false");
+    assert_eq!(alex.elixir("Node.list(:connected)"), "[]");
+    assert!(names(&ours, NodeFilter::Connected).is_empty());
+
+    ours.set_cookie(Some(ALEX), cluster.cookie()).unwrap();
+    ours.connect(ALEX, Some(PATIENCE)).unwrap();
+    ours.set_cookie(Some(ALEX), "different").unwrap();
+    assert!(ours.ping(ALEX, Some(PATIENCE)).unwrap(), "an existing connection stays");
+}
+
+#[test]
+fn a_cookie_changed_for_all_peers_lets_a_beam_in() {
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    let ours = start(cluster.config("ours").cookie("another"));
+    assert_eq!(alex.elixir("Node.connect(:ours@localhost)"), "false");
+    ours.set_cookie(None, cluster.cookie()).unwrap();
+    assert_eq!(alex.elixir("Node.connect(:ours@localhost)"), "true");
+}
+
+#[test]
+fn a_name_in_use_is_refused_whoever_has_it() {
+    let cluster = Cluster::new();
+    let _alex = cluster.beam("alex");
+    let clash = Node::start(cluster.config("alex")).unwrap_err();
+    assert!(matches!(clash, Error::NameInUse { .. }), "{clash}");
+    let _ours = cluster.node("ours");
+    let clash = Node::start(cluster.config("ours")).unwrap_err();
+    assert!(matches!(clash, Error::NameInUse { .. }), "{clash}");
+}
+
+#[test]
+fn a_name_is_free_again_once_its_node_has_stopped() {
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    let mut creations = Vec::new();
+    for _ in 0..3 {
+        let ours = cluster.node("ours");
+        assert_eq!(alex.elixir("Node.ping(:ours@localhost)"), ":pong");
+        creations.push(ours.creation());
+        ours.stop();
+    }
+    creations.dedup();
+    assert_eq!(creations.len(), 3, "each life has a creation of its own");
+}
+
+#[test]
+fn short_and_long_names_do_not_connect_and_the_error_says_why() {
+    let cluster = Cluster::new();
+    let mut long = cluster.beam("alex@127.0.0.1");
+    let ours = cluster.node("ours");
+    let error = ours.connect("alex@127.0.0.1", Some(PATIENCE)).unwrap_err();
+    assert!(matches!(error, Error::NameKind { .. }), "{error}");
+    assert_eq!(long.elixir("Node.connect(:ours@localhost)"), "false");
+    let ours = start(cluster.config("ours@127.0.0.1").names(Names::Long));
+    ours.connect("alex@127.0.0.1", Some(PATIENCE)).unwrap();
+}
+
+#[test]
+fn an_unknown_name_an_unknown_host_and_a_silent_epmd_are_told_apart() {
+    let cluster = Cluster::new();
+    let ours = cluster.node("ours");
+    let error = ours.connect("nobody@localhost", Some(PATIENCE)).unwrap_err();
+    assert!(matches!(error, Error::NameUnknown { .. }), "{error}");
+    let error = ours.connect("a@no-such-host-here", Some(PATIENCE)).unwrap_err();
+    assert!(matches!(error, Error::HostUnknown { .. }), "{error}");
+}
+
+#[test]
+fn sending_to_a_node_that_is_not_connected_connects_first() {
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    let ours = cluster.node("ours");
+    let door = registered(&ours, "door");
+    alex.elixir("send({:door, :ours@localhost}, {:hello, node()})");
+    assert_eq!(next_text(&door), "{hello,alex@localhost}");
+}
