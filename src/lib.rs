@@ -34,6 +34,6 @@ pub mod ei;
 pub use error::{Error, Result};
 #[cfg(feature = "node")]
 pub use node::{
-    config::Config, mailbox::Mailbox, mailbox::MailboxOptions, message::Message, message::MessageKind,
+    config::AutoConnect, config::Config, config::Names, events::MonitorNodes, events::NodeType, mailbox::Mailbox, mailbox::MailboxOptions, message::Message, message::MessageKind,
     send::Target, Node, NodeFilter,
 };
