@@ -62,3 +62,8 @@ fn writer_counts() {
     writer.map(2).i64(1).i64(1).i64(1).i64(2);
     assert!(writer.finish().is_err());
 }
+
+mod deep;
+mod hostile;
+mod random;
+mod sorted;
