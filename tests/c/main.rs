@@ -1,0 +1,160 @@
+//! C programs in a table, and the header in every dialect.
+//!
+//! Each tests/c/NAME.c is compiled with all warnings as errors, linked with the shared library that cargo built beside this
+//! test, and run: status 0 is a pass. `every_program_is_in_the_table` keeps table and folder the same.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Longer than any program needs on a loaded machine; one that waits longer waits for ever.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Program, dialect, and what it shows.
+const PROGRAMS: &[(&str, &str, &str)] = &[
+    ("status", "c99", "every status has its own number and name"),
+];
+
+const C_DIALECTS: &[&str] = &["c99", "c11", "c17", "c2x"];
+const CPP_DIALECTS: &[&str] = &["c++11", "c++14", "c++17", "c++20"];
+const WARNINGS: &[&str] = &["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"];
+
+#[test]
+fn every_program_passes() {
+    let mut failures = Vec::new();
+    for (name, dialect, promise) in PROGRAMS {
+        let source = root().join("tests/c").join(name).with_extension("c");
+        let program = build().join(name);
+        if let Err(text) = compile("cc", &[&format!("-std={dialect}"), "-g"], &source, &program).and_then(|()| run(&program)) {
+            failures.push(format!("{name} ({promise}):\n{text}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn every_program_is_in_the_table() {
+    for entry in fs::read_dir(root().join("tests/c")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        // Programs of the libei drop-in are linked with another library, by their own test.
+        if path.extension().is_some_and(|extension| extension == "c") && !name.starts_with("ei_") {
+            assert!(PROGRAMS.iter().any(|(program, ..)| *program == name), "{name}.c is not in PROGRAMS");
+        }
+    }
+}
+
+#[test]
+fn the_header_compiles_alone_in_every_dialect() {
+    each_dialect("alone", "#include \"erlnode.h\"\n#include \"erlnode.h\"\nextern int nothing;\n", "-fsyntax-only");
+}
+
+#[test]
+fn a_program_that_mentions_every_symbol_links_in_every_dialect() {
+    let names = fs::read_to_string(root().join("tests/symbols/erlnode.txt")).unwrap();
+    let uses: String = names.lines().map(|name| format!("    use((any *)&{name});\n")).collect();
+    let text = format!(
+        "#include \"erlnode.h\"\ntypedef void any(void);\nstatic int used;\nstatic void use(any *function) {{ used += \
+         function != NULL; }}\nint main(void) {{\n{uses}    return used == {} ? 0 : 1;\n}}\n",
+        names.lines().count()
+    );
+    for program in each_dialect("mention", &text, "-Wno-cast-function-type") {
+        run(&program).unwrap();
+    }
+}
+
+/// Compiles a text as every C and C++ there is; gives the programs.
+fn each_dialect(name: &str, text: &str, option: &str) -> Vec<PathBuf> {
+    let mut programs = Vec::new();
+    for (compiler, suffix, dialects) in [("cc", "c", C_DIALECTS), ("c++", "cpp", CPP_DIALECTS)] {
+        let source = build().join(format!("{name}.{suffix}"));
+        fs::write(&source, text).unwrap();
+        for dialect in dialects {
+            let program = build().join(format!("{name}-{dialect}"));
+            compile(compiler, &[&format!("-std={dialect}"), option], &source, &program)
+                .unwrap_or_else(|text| panic!("{name} as {dialect}:\n{text}"));
+            programs.push(program);
+        }
+    }
+    programs
+}
+
+fn compile(compiler: &str, options: &[&str], source: &Path, program: &Path) -> Result<(), String> {
+    let output = Command::new(compiler)
+        .args(options)
+        .args(WARNINGS)
+        .arg("-I")
+        .arg(root().join("include"))
+        .arg(source)
+        .arg("-o")
+        .arg(program)
+        .args(["-L".into(), build().display().to_string(), format!("-Wl,-rpath,{}", build().display())])
+        .args(["-lerlnode", "-lpthread"])
+        .output()
+        .unwrap_or_else(|error| panic!("these tests need a C and a C++ compiler: {compiler}: {error}"));
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).lines().take(40).collect::<Vec<_>>().join("\n"))
+}
+
+fn run(program: &Path) -> Result<(), String> {
+    let log = program.with_extension("log");
+    let file = fs::File::create(&log).unwrap();
+    let mut child = Command::new(program)
+        .env("ERL_EPMD_PORT", epmd_port().to_string())
+        .stdin(Stdio::null())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if started.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            break child.wait().unwrap();
+        }
+        // std has no wait with a timeout; this poll decides nothing but when we notice the end.
+        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(5));
+    };
+    if status.success() {
+        return Ok(());
+    }
+    Err(format!("{status}\n{}", fs::read_to_string(&log).unwrap_or_default()))
+}
+
+/// A port for the epmd of these programs, so that they meet no other nodes of the machine.
+fn epmd_port() -> u16 {
+    static PORT: OnceLock<u16> = OnceLock::new();
+    *PORT.get_or_init(|| {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        listener.local_addr().unwrap().port()
+    })
+}
+
+/// A folder with the shared library under the names that a linker and a loader look for.
+fn build() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let deps = test.parent().unwrap();
+        let folder = deps.parent().unwrap().join("c");
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["liberlnode.so", "liberlnode.so.1"] {
+            let link = folder.join(name);
+            let _ = fs::remove_file(&link);
+            std::os::unix::fs::symlink(deps.join("liberlnode.so"), &link).unwrap();
+        }
+        folder
+    })
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
