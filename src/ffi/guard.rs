@@ -32,6 +32,18 @@ pub(crate) fn guard_or<T>(default: T, f: impl FnOnce() -> T) -> T {
     }
 }
 
+/// Runs `f`, whose answer is a bool; a failure is false and leaves its text for `erln_last_error`.
+#[inline(always)]
+pub(crate) fn guard_bool(f: impl FnOnce() -> Result<bool>) -> bool {
+    guard_or(false, || match f() {
+        Ok(answer) => answer,
+        Err(error) => {
+            fail(&error);
+            false
+        }
+    })
+}
+
 /// What is said about a panic: its own words, since they are all a report can contain.
 #[cold]
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {

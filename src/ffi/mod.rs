@@ -10,7 +10,7 @@
 //!     erln_config *config = erln_config_new("pong@localhost");
 //!     erln_node node;
 //!     erln_mailbox box;
-//!     if (erln_node_start(config, &node) != ERLN_OK || erln_mailbox_open(node, "pong", &box) != ERLN_OK) {
+//!     if (erln_node_start(config, &node) != ERLN_OK || erln_mailbox_open(node, "pong", NULL, &box) != ERLN_OK) {
 //!         fprintf(stderr, "%s\n", erln_last_error());
 //!         return 1;
 //!     }
@@ -18,7 +18,7 @@
 //!     erln_msg *msg;
 //!     while (erln_mailbox_recv(box, ERLN_FOREVER, &msg) == ERLN_OK) {
 //!         erln_pid from;
-//!         if (erln_msg_match(msg, "{ping, ~p}", &from)) {
+//!         if (erln_match(msg, "{ping, ~p}", &from)) {
 //!             erln_send(box, erln_to_pid(&from), "pong");
 //!         }
 //!         erln_msg_free(msg);
@@ -49,8 +49,21 @@
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 
 pub mod bytes;
-pub mod status;
-pub mod version;
-
+pub mod config;
 mod guard;
 mod handle;
+mod latin1;
+pub mod link;
+pub mod mailbox;
+pub mod message;
+pub mod names;
+pub mod node;
+pub mod pid;
+pub mod reader;
+pub mod send;
+pub mod spawn;
+pub mod status;
+pub mod template;
+mod threads;
+pub mod version;
+pub mod writer;

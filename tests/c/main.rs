@@ -15,6 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Program, dialect, and what it shows.
 const PROGRAMS: &[(&str, &str, &str)] = &[
     ("status", "c99", "every status has its own number and name"),
+    ("reader", "c99", "terms are written and read back; wrong guesses, broken bytes and misuse are answered"),
 ];
 
 const C_DIALECTS: &[&str] = &["c99", "c11", "c17", "c2x"];
