@@ -42,8 +42,8 @@
 //
 // Errors. A call that can fail returns an erln_status: 0 is success, failures are negative. Outputs come last and are
 // written only on success. erln_last_error() tells in words what went wrong and what cures it. Reading and writing
-// terms return a bool; broken input is remembered and can be checked once, at the end. No call ends the process,
-// raises a signal or prints.
+// terms return a bool; broken input is remembered and can be checked once, at the end. No call ends the process or
+// raises a signal, and nothing is printed but the log (see erln_log_set).
 //
 // Time. What may wait takes timeout_ms: milliseconds, 0 for not at all, ERLN_FOREVER for no limit.
 
@@ -527,6 +527,156 @@ bool erln_write_export(struct erln_writer *writer,
                        uint8_t arity);
 
 // ====================================================================================================
+// Templates and patterns: terms written as Erlang text with places for values.
+//
+// A template makes a term, a pattern takes one apart; both are the text of the term, in which `~` and a letter stands for a
+// value. Building takes the value, matching gives it to the place you point at:
+//
+//     text  term                        value                     place
+//     ~i    integer                     int                       int *, if it fits
+//     ~l    integer                     int64_t                   int64_t *, if it fits
+//     ~u    integer, not negative       uint64_t                  uint64_t *, if it fits
+//     ~c    integer, 0 to 255           int                       uint8_t *
+//     ~f    float                       double                    double *
+//     ~d    float                       double                    double *, integers too
+//     ~w    true or false               int                       bool *
+//     ~a    atom                        const char *              erln_bytes *
+//     ~s    string (list of codes)      const char *              erln_bytes *, one byte per code
+//     ~S    binary of UTF-8 text        const char *              erln_bytes *
+//     ~b    binary                      const void *, size_t      erln_bytes *
+//     ~p    pid                         const erln_pid *          erln_pid *
+//     ~r    reference                   const erln_ref *          erln_ref *
+//     ~o    port                        const erln_port *         erln_port *
+//     ~t    any term, encoded           const void *, size_t      erln_bytes *
+//     _     any term (patterns only)                              nothing
+//
+// With `...` the types must be exactly these: cast a length that is no size_t and a number for ~l that is no int64_t.
+// What a pattern captures is written only if the whole pattern matches. C++ and other languages fill an array of erln_arg
+// instead.
+// ====================================================================================================
+
+// A value for a directive, or a place for one. Which member counts is the directive's matter.
+typedef union erln_value {
+    // ~i, ~l, ~c, ~w
+    int64_t i;
+    // ~u
+    uint64_t u;
+    // ~f, ~d
+    double d;
+    // All others, when building.
+    const void *ptr;
+    // When matching.
+    void *out;
+} erln_value;
+
+// An argument of a template or pattern.
+typedef struct erln_arg {
+    // The value, or the place for it.
+    union erln_value value;
+    // The length that belongs to a pointer: ~b and ~t, when building.
+    size_t len;
+    // The letter of the directive that it is meant for; checked.
+    char letter;
+} erln_arg;
+
+// Writes the letters of the directives of a template or pattern into `letters`, at most `size`, and gives how many there
+// are. SIZE_MAX if the text has a mistake.
+size_t erln_template_letters(const char *format,
+                             char *letters,
+                             size_t size);
+
+// Writes a term made from a template and an array of values; what erln_write does behind its `...`.
+bool erln_write_args(erln_writer *writer,
+                     const char *format,
+                     const struct erln_arg *args,
+                     size_t count);
+
+// Takes the next term if it matches a pattern, what its directives match going to an array of places; what erln_read_match
+// does behind its `...`.
+bool erln_read_match_args(erln_reader *reader,
+                          const char *format,
+                          const struct erln_arg *args,
+                          size_t count);
+
+// As many directives as the functions with `...` take; those with an array take any number.
+#define ERLN_MAX_ARGS 32
+
+// Private: collects the values that the directives of a template ask for.
+static inline size_t erln_args_of_values(erln_arg *args, const char *format, va_list list) {
+    char letters[ERLN_MAX_ARGS];
+    size_t count = erln_template_letters(format, letters, ERLN_MAX_ARGS);
+    size_t n;
+    if (count > ERLN_MAX_ARGS) return SIZE_MAX;
+    for (n = 0; n < count; n++) {
+        args[n].letter = letters[n];
+        args[n].len = 0;
+        switch (letters[n]) {
+        case 'i':
+        case 'c':
+        case 'w':
+            args[n].value.i = va_arg(list, int);
+            break;
+        case 'l':
+            args[n].value.i = va_arg(list, int64_t);
+            break;
+        case 'u':
+            args[n].value.u = va_arg(list, uint64_t);
+            break;
+        case 'f':
+        case 'd':
+            args[n].value.d = va_arg(list, double);
+            break;
+        case 'b':
+        case 't':
+            args[n].value.ptr = va_arg(list, const void *);
+            args[n].len = va_arg(list, size_t);
+            break;
+        default:
+            args[n].value.ptr = va_arg(list, const void *);
+            break;
+        }
+    }
+    return count;
+}
+
+// Private: collects the places where the directives of a pattern put what they match.
+static inline size_t erln_args_of_places(erln_arg *args, const char *format, va_list list) {
+    char letters[ERLN_MAX_ARGS];
+    size_t count = erln_template_letters(format, letters, ERLN_MAX_ARGS);
+    size_t n;
+    if (count > ERLN_MAX_ARGS) return SIZE_MAX;
+    for (n = 0; n < count; n++) {
+        args[n].letter = letters[n];
+        args[n].len = 0;
+        args[n].value.out = va_arg(list, void *);
+    }
+    return count;
+}
+
+// Writes a term made from a template: erln_write(w, "{reply, ~p, [~i, ~a]}", &pid, 42, "ok").
+static inline bool erln_write(erln_writer *writer, const char *format, ...) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count;
+    va_list list;
+    va_start(list, format);
+    count = erln_args_of_values(args, format, list);
+    va_end(list);
+    return erln_write_args(writer, format, args, count);
+}
+
+// Takes the next term if it has the shape of a pattern: erln_read_match(&r, "{put, ~b, ~l}", &key, &value). If it has
+// not, the cursor stays and nothing is written. Bytes are borrowed; they live as long as the bytes that are read.
+static inline bool erln_read_match(erln_reader *reader, const char *format, ...) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count;
+    va_list list;
+    va_start(list, format);
+    count = erln_args_of_places(args, format, list);
+    va_end(list);
+    return erln_read_match_args(reader, format, args, count);
+}
+
+// ====================================================================================================
 // Lists of names.
 //
 // What a call that answers with several names gives: a list that belongs to you and does not change any more.
@@ -543,6 +693,763 @@ const char *erln_names_get(const struct erln_names *names, size_t index);
 
 // Frees a list, and with it the names that were borrowed from it.
 void erln_names_free(struct erln_names *names);
+
+// ====================================================================================================
+// Config: the options of a node.
+//
+// Every option has a default; the ordinary program sets a cookie at most. A config can be used for several nodes, and
+// changed or freed as soon as erln_node_start has returned.
+// ====================================================================================================
+
+// When a message to an unconnected node makes a connection.
+enum erln_auto_connect
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // Whenever needed.
+    ERLN_CONNECT_ALWAYS = 0,
+    // Until the connection was lost once; then only erln_node_connect brings it back.
+    ERLN_CONNECT_ONCE = 1,
+    // Only erln_node_connect connects.
+    ERLN_CONNECT_NEVER = 2,
+};
+#ifndef __cplusplus
+typedef int32_t erln_auto_connect;
+#endif // __cplusplus
+
+// How node names look on this network.
+enum erln_name_kind
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // Decided by the host part of the name; a name without one is short.
+    ERLN_NAMES_GUESS = 0,
+    // `name@host`, as with `erl -sname` and `iex --sname`.
+    ERLN_NAMES_SHORT = 1,
+    // `name@host.domain` or an address, as with `erl -name` and `iex --name`.
+    ERLN_NAMES_LONG = 2,
+};
+#ifndef __cplusplus
+typedef int32_t erln_name_kind;
+#endif // __cplusplus
+
+// The options of a node. Free with erln_config_free.
+typedef struct erln_config erln_config;
+
+// Makes the options of a node called `name`: `worker@host`, or `worker` alone (this machine's host name is added), or
+// NULL for a node that stays nonode@nohost until it asks a peer for a name. NULL, with a text, if `name` is not UTF-8.
+// Free with erln_config_free.
+struct erln_config *erln_config_new(const char *name);
+
+// Frees options. Nodes started with them go on.
+void erln_config_free(struct erln_config *config);
+
+// The secret that all nodes of a cluster share, instead of the one in $HOME/.erlang.cookie.
+erln_status erln_config_set_cookie(struct erln_config *config, const char *cookie);
+
+// The file to read the cookie from, instead of $HOME/.erlang.cookie. It is made if it is missing.
+erln_status erln_config_set_cookie_file(struct erln_config *config, const char *path);
+
+// Whether peers list this node in nodes(), and connect each other through it; false unless set (a hidden node).
+erln_status erln_config_set_visible(struct erln_config *config,
+                                    bool visible);
+
+// Short or long names: one of erln_name_kind.
+erln_status erln_config_set_names(struct erln_config *config, int32_t names);
+
+// Whether others may connect to this node; true unless set. A node that does not listen is unknown to epmd.
+erln_status erln_config_set_listen(struct erln_config *config,
+                                   bool listen);
+
+// The local address to listen on, such as "127.0.0.1"; all of them unless set.
+erln_status erln_config_set_listen_address(struct erln_config *config, const char *address);
+
+// The ports to listen on: the first free one from `first` to `last`. Any free port unless set.
+erln_status erln_config_set_port(struct erln_config *config, uint16_t first, uint16_t last);
+
+// Do without epmd: all peers are dialled on this port, as with `erl -erl_epmd_port`. This node listens on it too,
+// unless erln_config_set_port said otherwise.
+erln_status erln_config_set_known_port(struct erln_config *config,
+                                       uint16_t port);
+
+// Where epmd is, instead of ERL_EPMD_ADDRESS and ERL_EPMD_PORT: an address (NULL: leave it) and a port (0: leave it).
+// With `embedded` false this process never serves epmd itself; true unless set.
+erln_status erln_config_set_epmd(struct erln_config *config,
+                                 const char *address,
+                                 uint16_t port,
+                                 bool embedded);
+
+// Use IPv6 for listening, epmd and dialling, as `-proto_dist inet6_tcp`; false unless set.
+erln_status erln_config_set_ipv6(struct erln_config *config, bool ipv6);
+
+// Silence, in milliseconds, after which a peer counts as dead; must be the same in the whole cluster. 60,000 unless set,
+// as OTP's net_ticktime.
+erln_status erln_config_set_ticktime(struct erln_config *config,
+                                     uint32_t ticktime_ms);
+
+// Time, in milliseconds, that a connection may take to be made; 7,000 unless set.
+erln_status erln_config_set_setup_time(struct erln_config *config, uint32_t setup_ms);
+
+// Whether sending connects: one of erln_auto_connect.
+erln_status erln_config_set_auto_connect(struct erln_config *config, int32_t when);
+
+// The only nodes that may connect, separated by blanks: `name@host`, `host` or `name@`. All nodes unless set.
+erln_status erln_config_set_allow(struct erln_config *config,
+                                  const char *nodes);
+
+// Bytes that wait for one peer after which senders wait; 1 MiB unless set, as OTP's +zdbbl.
+erln_status erln_config_set_busy_limit(struct erln_config *config, size_t bytes);
+
+// The largest message, in bytes, that is accepted from a peer; 128 MiB unless set.
+erln_status erln_config_set_max_message(struct erln_config *config, size_t bytes);
+
+// Bytes that a mailbox holds before its connections are no longer read; 64 MiB unless set.
+erln_status erln_config_set_mailbox_bytes(struct erln_config *config, size_t bytes);
+
+// Whether atoms are sent once per connection and by number after that; true unless set.
+erln_status erln_config_set_atom_cache(struct erln_config *config, bool enabled);
+
+// ====================================================================================================
+// Node: this program as a member of the cluster.
+//
+// A node has a name, a port that peers connect to, and connections, which are made as needed. Sending to a node that
+// is not connected connects first. A program may have several nodes. Nodes that are still running when the program
+// ends leave the cluster then.
+// ====================================================================================================
+
+// Which nodes to list.
+enum erln_node_filter
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // Connected, and visible on both sides: what nodes() gives in Erlang.
+    ERLN_NODES_VISIBLE = 0,
+    // Connected and hidden.
+    ERLN_NODES_HIDDEN = 1,
+    // All connected ones.
+    ERLN_NODES_CONNECTED = 2,
+    // All that were ever heard of.
+    ERLN_NODES_KNOWN = 3,
+};
+#ifndef __cplusplus
+typedef int32_t erln_node_filter;
+#endif // __cplusplus
+
+// A node. Copy it freely; erln_node_stop ends it.
+typedef struct erln_node {
+    // Private. 0 names no node.
+    uint64_t id;
+} erln_node;
+
+// Starts a node: opens its port and registers it at epmd, serving an epmd if there is none on this machine. May take as
+// long as the name server and epmd need. End it with erln_node_stop.
+erln_status erln_node_start(const erln_config *config,
+                            struct erln_node *out);
+
+// Leaves the cluster: connections and the registration at epmd end, its mailboxes close, and whoever waits in one wakes up
+// with ERLN_ERR_CLOSED. Of several callers one gets ERLN_OK, the others ERLN_ERR_CLOSED.
+erln_status erln_node_stop(struct erln_node node);
+
+// Its name; nonode@nohost while it has none.
+erln_status erln_node_name(struct erln_node node, erln_name *out);
+
+// Connects to a peer. Not needed before sending; useful to know at once whether it can be reached. Success at once if it
+// is connected already.
+erln_status erln_node_connect(struct erln_node node,
+                              const char *peer,
+                              int32_t timeout_ms);
+
+// Ends the connection to a peer; success also if there is none. Either side may connect again at once.
+erln_status erln_node_disconnect(struct erln_node node,
+                                 const char *peer);
+
+// Whether a peer can be connected and answers, as net_adm:ping/1. `*out_pong` is false if it does not.
+erln_status erln_node_ping(struct erln_node node,
+                           const char *peer,
+                           int32_t timeout_ms,
+                           bool *out_pong);
+
+// Names of other nodes; `filter` is one of erln_node_filter. Free with erln_names_free.
+erln_status erln_node_list(struct erln_node node, int32_t filter, erln_names **out);
+
+// The pid registered as `name` on this node; ERLN_ERR_NO_PROCESS if nobody is.
+erln_status erln_node_whereis(struct erln_node node, const char *name, erln_pid *out);
+
+// All names registered on this node. Free with erln_names_free.
+erln_status erln_node_registered(struct erln_node node, erln_names **out);
+
+// Sets the cookie for one peer, or with `peer` NULL for all peers that have none of their own. Connections stay.
+erln_status erln_node_set_cookie(struct erln_node node,
+                                 const char *peer,
+                                 const char *cookie);
+
+// A reference that no one else has.
+erln_status erln_node_make_ref(struct erln_node node, erln_ref *out);
+
+// Whether it has a name.
+erln_status erln_node_is_alive(struct erln_node node, bool *out);
+
+// What tells this life of the node from earlier ones of the same name; part of its pids.
+erln_status erln_node_creation(struct erln_node node, uint32_t *out);
+
+// The port it listens on; 0 if it does not listen.
+erln_status erln_node_port(struct erln_node node, uint16_t *out);
+
+// Whether the epmd of this machine is at present served by this node.
+erln_status erln_node_serves_epmd(struct erln_node node, bool *out);
+
+// ====================================================================================================
+// Message: what arrives in a mailbox.
+//
+// A message is one encoded term and where it came from. It belongs to the thread that received it (hand it over if you
+// like) until erln_msg_free. Exits, DOWNs and node events have the shape that an Erlang process would receive, so that a
+// pattern tells them apart; erln_msg_kind says the same without looking.
+// ====================================================================================================
+
+// What a message is.
+enum erln_msg_type
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // Somebody's message.
+    ERLN_MSG_MESSAGE = 0,
+    // `{'EXIT', Pid, Reason}`, to a mailbox that traps exits.
+    ERLN_MSG_EXIT = 1,
+    // `{'DOWN', Ref, process, Pid | {Name, Node}, Reason}`.
+    ERLN_MSG_DOWN = 2,
+    // `{nodeup, Node}` or `{nodeup, Node, Info}`.
+    ERLN_MSG_NODE_UP = 3,
+    // `{nodedown, Node}` or `{nodedown, Node, Info}`.
+    ERLN_MSG_NODE_DOWN = 4,
+    // `{spawn_reply, Ref, ok | error, Pid | Reason}`.
+    ERLN_MSG_SPAWN_REPLY = 5,
+    // A peer called an exported function: see erln_msg_request.
+    ERLN_MSG_REQUEST = 6,
+};
+#ifndef __cplusplus
+typedef int32_t erln_msg_type;
+#endif // __cplusplus
+
+// A received message. Free with erln_msg_free.
+typedef struct erln_msg erln_msg;
+
+// What it is.
+erln_msg_type erln_msg_kind(const struct erln_msg *msg);
+
+// The sender, where the protocol tells it; false where it does not.
+bool erln_msg_from(const struct erln_msg *msg, erln_pid *out);
+
+// The alias of yours that it was sent to; false if it came by pid or name.
+bool erln_msg_alias(const struct erln_msg *msg, erln_ref *out);
+
+// Starts reading its term. The reader borrows from the message; it can be used as long as `msg` lives.
+erln_status erln_msg_reader(const struct erln_msg *msg,
+                            erln_reader *out);
+
+// Its encoded term, without version byte. Borrowed; lives as long as `msg`.
+erln_status erln_msg_payload(const struct erln_msg *msg, erln_bytes *out);
+
+// Its term as Erlang text, for logs. Borrowed; lives as long as `msg`.
+erln_status erln_msg_text(const struct erln_msg *msg, erln_bytes *out);
+
+// True if it answers `reference`: a reply tagged with it, a DOWN or spawn reply for it, or anything sent to that alias.
+bool erln_msg_answers(const struct erln_msg *msg,
+                      const erln_ref *reference);
+
+// Matches a pattern, what its directives match going to an array of places; what erln_match does behind its `...`.
+bool erln_match_args(const struct erln_msg *msg,
+                     const char *format,
+                     const erln_arg *args,
+                     size_t count);
+
+// Frees a message, and with it everything that was borrowed from it.
+void erln_msg_free(struct erln_msg *msg);
+
+// True if the term of a message has the shape of a pattern; only then what its directives match is written:
+// erln_match(msg, "{put, ~b, ~l}", &key, &value). Bytes are borrowed; they live as long as `msg`.
+static inline bool erln_match(const erln_msg *msg, const char *format, ...) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count;
+    va_list list;
+    va_start(list, format);
+    count = erln_args_of_places(args, format, list);
+    va_end(list);
+    return erln_match_args(msg, format, args, count);
+}
+
+// ====================================================================================================
+// Mailbox: a process of a node, with a pid and a queue of messages.
+//
+// Any thread may receive from a mailbox, also several at once; each message goes to one of them. There are two ways to
+// wait: block in erln_mailbox_recv, or watch the descriptor of erln_mailbox_fd in your event loop and then receive with
+// timeout 0 until ERLN_ERR_TIMEOUT. A mailbox ends when it is closed, when its node stops, or by an exit signal that
+// it does not trap; from then on receiving answers ERLN_ERR_CLOSED.
+// ====================================================================================================
+
+// What happens when a mailbox is full.
+enum erln_overflow
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // The connections that bring more are not read until half is consumed; the senders wait.
+    ERLN_OVERFLOW_WAIT = 0,
+    // What arrives is dropped, and counted.
+    ERLN_OVERFLOW_DROP = 1,
+    // The mailbox ends with reason system_limit.
+    ERLN_OVERFLOW_KILL = 2,
+};
+#ifndef __cplusplus
+typedef int32_t erln_overflow;
+#endif // __cplusplus
+
+// The options of a mailbox. Free with erln_mailbox_options_free.
+typedef struct erln_mailbox_options erln_mailbox_options;
+
+// A mailbox. Copy it freely; erln_mailbox_close ends it.
+typedef struct erln_mailbox {
+    // Private. 0 names no mailbox.
+    uint64_t id;
+} erln_mailbox;
+
+// Opens a mailbox on a node, registered as `name` unless that is NULL, with `options` or, if they are NULL, the
+// ordinary ones. End it with erln_mailbox_close.
+erln_status erln_mailbox_open(erln_node node,
+                              const char *name,
+                              const struct erln_mailbox_options *options,
+                              struct erln_mailbox *out);
+
+// Ends a mailbox with reason normal. Whoever waits in it wakes up with ERLN_ERR_CLOSED. Of several callers one gets ERLN_OK, the
+// others ERLN_ERR_CLOSED.
+erln_status erln_mailbox_close(struct erln_mailbox mailbox);
+
+// Takes the next message, waiting until one arrives. ERLN_ERR_TIMEOUT if none does. Free `*out` with erln_msg_free.
+erln_status erln_mailbox_recv(struct erln_mailbox mailbox,
+                              int32_t timeout_ms,
+                              erln_msg **out);
+
+// Takes the next message that answers `reference`: a reply tagged with it, a DOWN or spawn reply for it, or anything sent to
+// that alias. Other messages stay. Free `*out` with erln_msg_free.
+erln_status erln_mailbox_recv_ref(struct erln_mailbox mailbox,
+                                  const erln_ref *reference,
+                                  int32_t timeout_ms,
+                                  erln_msg **out);
+
+// A descriptor that is readable while messages wait, and for ever once the mailbox has ended. It belongs to the mailbox: give
+// it to poll, epoll or an event loop; do not read or close it.
+erln_status erln_mailbox_fd(struct erln_mailbox mailbox,
+                            int32_t *out);
+
+// Its pid: what others send to.
+erln_status erln_mailbox_pid(struct erln_mailbox mailbox, erln_pid *out);
+
+// The node it was opened on.
+erln_status erln_mailbox_node(struct erln_mailbox mailbox, erln_node *out);
+
+// Registers it as `name` on its node. ERLN_ERR_NAME_TAKEN if another process has that name.
+erln_status erln_mailbox_register(struct erln_mailbox mailbox, const char *name);
+
+// Takes its registered name away; success also if it has none.
+erln_status erln_mailbox_unregister(struct erln_mailbox mailbox);
+
+// Whether exit signals arrive as messages `{'EXIT', Pid, Reason}` instead of ending the mailbox; false unless set.
+erln_status erln_mailbox_set_trap_exit(struct erln_mailbox mailbox,
+                                       bool trap);
+
+// Receives `{nodeup, Node}` and `{nodedown, Node}` of all nodes from now on; with `info` as `{nodeup, Node, Info}` and
+// `{nodedown, Node, Info}`, where Info tells the reason. With `visible_only` only of visible nodes.
+erln_status erln_mailbox_monitor_nodes(struct erln_mailbox mailbox,
+                                       bool visible_only,
+                                       bool info);
+
+// Ends all erln_mailbox_monitor_nodes of this mailbox.
+erln_status erln_mailbox_demonitor_nodes(struct erln_mailbox mailbox);
+
+// Receives one `{nodedown, Node}` when the connection to a peer ends; at once if there is none.
+erln_status erln_mailbox_monitor_node(struct erln_mailbox mailbox, const char *peer);
+
+// Takes one erln_mailbox_monitor_node back; success also if there is none.
+erln_status erln_mailbox_demonitor_node(struct erln_mailbox mailbox, const char *peer);
+
+// How many messages wait, how many bytes they take, and how many were dropped because the mailbox was full. Outputs may be
+// NULL.
+erln_status erln_mailbox_load(struct erln_mailbox mailbox,
+                              size_t *out_messages,
+                              size_t *out_bytes,
+                              uint64_t *out_dropped);
+
+// Ends a mailbox with a reason of yours: one encoded term, which its links and monitors hear.
+erln_status erln_mailbox_exit(struct erln_mailbox mailbox, const uint8_t *reason, size_t len);
+
+// The reason that a mailbox ended with, written into `writer`; ERLN_ERR_TIMEOUT while it lives. It must not have been closed by
+// erln_mailbox_close.
+erln_status erln_mailbox_exit_reason(struct erln_mailbox mailbox,
+                                     erln_writer *writer);
+
+// Makes mailbox options. Free with erln_mailbox_options_free.
+struct erln_mailbox_options *erln_mailbox_options_new(void);
+
+// Frees options. Mailboxes opened with them go on.
+void erln_mailbox_options_free(struct erln_mailbox_options *options);
+
+// As erln_mailbox_set_trap_exit, from the very start.
+erln_status erln_mailbox_options_set_trap_exit(struct erln_mailbox_options *options, bool trap);
+
+// How much a mailbox holds, in messages and in bytes (0: no limit of its own), and what happens when it is full: one of
+// erln_overflow.
+erln_status erln_mailbox_options_set_limit(struct erln_mailbox_options *options,
+                                           size_t messages,
+                                           size_t bytes,
+                                           int32_t overflow);
+
+// ====================================================================================================
+// Send: from a mailbox to a pid, a name or an alias, anywhere in the cluster.
+//
+// Sending to a node that is not connected connects first. A success means that the message was queued on its way, in
+// order; as in Erlang, it may still be lost if the connection or the receiver ends, which a monitor tells. Sending to a
+// process that is gone is no error.
+// ====================================================================================================
+
+// How long erln_send waits, in milliseconds, for a connection and for room in the queue to a peer.
+#define ERLN_SEND_TIMEOUT_MS 10000
+
+// What an erln_to holds.
+enum erln_to_kind
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // A process.
+    ERLN_TO_PID = 1,
+    // A name registered on the mailbox's own node.
+    ERLN_TO_NAME = 2,
+    // A name registered on some node.
+    ERLN_TO_REMOTE = 3,
+    // An alias.
+    ERLN_TO_ALIAS = 4,
+};
+#ifndef __cplusplus
+typedef int32_t erln_to_kind;
+#endif // __cplusplus
+
+// Where a message goes, or what is monitored. Made by erln_to_pid, erln_to_name, erln_to_remote and erln_to_alias; borrows
+// what they were given. Frozen.
+typedef struct erln_to {
+    // One of erln_to_kind.
+    int32_t kind;
+    // Zero.
+    int32_t reserved;
+    // An erln_pid, an erln_ref, or a name that ends with a NUL.
+    const void *to;
+    // The node of a remote name.
+    const char *node;
+} erln_to;
+
+// Sends one encoded term, with or without the version byte in front. Waits until it is queued: for a connection, and for room
+// if the peer reads slowly (ERLN_ERR_BUSY if there is none in time).
+erln_status erln_send_term(erln_mailbox mailbox,
+                           struct erln_to to,
+                           const uint8_t *term,
+                           size_t len,
+                           int32_t timeout_ms);
+
+// Sends a term made from a template and an array of values; what erln_send does behind its `...`.
+erln_status erln_send_args(erln_mailbox mailbox,
+                           struct erln_to to,
+                           const char *format,
+                           const erln_arg *args,
+                           size_t count,
+                           int32_t timeout_ms);
+
+// A process. Borrows `pid`.
+static inline erln_to erln_to_pid(const erln_pid *pid) {
+    erln_to to;
+    to.kind = ERLN_TO_PID;
+    to.reserved = 0;
+    to.to = pid;
+    to.node = NULL;
+    return to;
+}
+
+// A name registered on the mailbox's own node. Borrows `name`.
+static inline erln_to erln_to_name(const char *name) {
+    erln_to to;
+    to.kind = ERLN_TO_NAME;
+    to.reserved = 0;
+    to.to = name;
+    to.node = NULL;
+    return to;
+}
+
+// A name registered on `node`: what {Name, Node} is in Erlang. Borrows both.
+static inline erln_to erln_to_remote(const char *name, const char *node) {
+    erln_to to;
+    to.kind = ERLN_TO_REMOTE;
+    to.reserved = 0;
+    to.to = name;
+    to.node = node;
+    return to;
+}
+
+// An alias. Borrows `alias`.
+static inline erln_to erln_to_alias(const erln_ref *alias) {
+    erln_to to;
+    to.kind = ERLN_TO_ALIAS;
+    to.reserved = 0;
+    to.to = alias;
+    to.node = NULL;
+    return to;
+}
+
+// Sends a term made from a template: erln_send(box, erln_to_pid(&pid), "{reply, ~r, ~i, ~b}", &ref, 42, data, len).
+// Waits for ERLN_SEND_TIMEOUT_MS at most; see erln_send_args.
+static inline erln_status erln_send(erln_mailbox mailbox, erln_to to, const char *format, ...) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count;
+    va_list list;
+    va_start(list, format);
+    count = erln_args_of_values(args, format, list);
+    va_end(list);
+    return erln_send_args(mailbox, to, format, args, count, ERLN_SEND_TIMEOUT_MS);
+}
+
+// ====================================================================================================
+// Links, monitors, exit signals and aliases.
+//
+// As between Erlang processes: a link ends both sides together unless one traps exits; a monitor tells one side, by one DOWN
+// message, that the other ended; an alias is a reference that others can send to until you take it back.
+// ====================================================================================================
+
+// When an alias ends by itself.
+enum erln_alias_mode
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // No alias.
+    ERLN_ALIAS_NONE = 0,
+    // Only when it is taken back.
+    ERLN_ALIAS_EXPLICIT = 1,
+    // With its monitor.
+    ERLN_ALIAS_DEMONITOR = 2,
+    // With its monitor, or at the first message sent to it, which also ends the monitor.
+    ERLN_ALIAS_REPLY_DEMONITOR = 3,
+};
+#ifndef __cplusplus
+typedef int32_t erln_alias_mode;
+#endif // __cplusplus
+
+// Watches a process, or whoever has a name: when it ends, or if it is not there, one DOWN message with `*out` arrives:
+// `{'DOWN', Ref, process, Pid | {Name, Node}, Reason}`. With an alias mode other than ERLN_ALIAS_NONE, `*out` is an alias of the mailbox
+// as well, to which replies can be sent.
+erln_status erln_monitor(erln_mailbox mailbox,
+                         erln_to who,
+                         int32_t mode,
+                         erln_ref *out);
+
+// Ends a monitor; success also if it has ended. With `flush`, a DOWN that waits in the mailbox is removed as well.
+erln_status erln_demonitor(erln_mailbox mailbox,
+                           const erln_ref *reference,
+                           bool flush);
+
+// Links a mailbox and a process. If that is gone, an exit signal with reason noproc or noconnection comes back.
+erln_status erln_link(erln_mailbox mailbox,
+                      const erln_pid *pid);
+
+// Removes a link; success also if there is none.
+erln_status erln_unlink(erln_mailbox mailbox, const erln_pid *pid);
+
+// Sends an exit signal, as exit(Pid, Reason): `reason` is one encoded term. The reason normal does not end a process, the
+// reason kill ends it even if it traps exits.
+erln_status erln_exit(erln_mailbox mailbox,
+                      const erln_pid *pid,
+                      const uint8_t *reason,
+                      size_t len);
+
+// Makes an alias of a mailbox; it is valid until erln_unalias.
+erln_status erln_alias(erln_mailbox mailbox, erln_ref *out);
+
+// Takes an alias back: what is sent to it from now on is dropped. Success also if it is none.
+erln_status erln_unalias(erln_mailbox mailbox, const erln_ref *alias);
+
+// ====================================================================================================
+// Spawn and export: running functions there, and letting others run them here.
+//
+// What you export is all that peers can run; anything else is undef for them. A call by spawn, erpc or the like arrives
+// in the exporting mailbox as a message of kind ERLN_MSG_REQUEST. Take the request out of it, answer it now or later, from any
+// thread. Until then it is a process of this node, with a pid of its own.
+// ====================================================================================================
+
+// As `arity`: any.
+#define ERLN_ANY_ARITY -1
+
+// As a flag of a spawn: link the new process to the mailbox.
+#define ERLN_SPAWN_LINK 1
+
+// As a flag of a spawn: monitor it; the reference is the request's.
+#define ERLN_SPAWN_MONITOR 2
+
+// Erlang's classes of exceptions.
+enum erln_class
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // erlang:error/1
+    ERLN_CLASS_ERROR = 0,
+    // exit/1
+    ERLN_CLASS_EXIT = 1,
+    // throw/1
+    ERLN_CLASS_THROW = 2,
+};
+#ifndef __cplusplus
+typedef int32_t erln_class;
+#endif // __cplusplus
+
+// A call that a peer wants answered. Belongs to one thread at a time. Free with erln_request_free, answered or not.
+typedef struct erln_request erln_request;
+
+// Lets peers run `module:function` with `arity` arguments (or ERLN_ANY_ARITY): their calls arrive in `mailbox`. Elixir modules are
+// written with their full name, "Elixir.Kate".
+erln_status erln_export(erln_mailbox mailbox,
+                        const char *module,
+                        const char *function,
+                        int32_t arity);
+
+// Takes an export back; success also if there is none. Requests that have arrived stay.
+erln_status erln_unexport(erln_node node, const char *module, const char *function, int32_t arity);
+
+// Takes the request out of a message of kind ERLN_MSG_REQUEST, once. Free `*out` with erln_request_free.
+erln_status erln_msg_request(erln_msg *msg,
+                             struct erln_request **out);
+
+// Whether `module:function` with `arity` arguments (or ERLN_ANY_ARITY) is what it asks for.
+bool erln_request_is(const struct erln_request *request,
+                     const char *module,
+                     const char *function,
+                     int32_t arity);
+
+// Module and function that it asks for. Borrowed; live until `request` is answered or freed.
+erln_status erln_request_function(const struct erln_request *request,
+                                  erln_bytes *out_module,
+                                  erln_bytes *out_function,
+                                  uint32_t *out_arity);
+
+// Its arguments: one encoded list, without version byte. Borrowed; lives until `request` is answered or freed.
+erln_status erln_request_args(const struct erln_request *request,
+                              erln_bytes *out);
+
+// Answers with a result: one encoded term. A call that was spawned ends with reason normal.
+erln_status erln_request_reply(struct erln_request *request, const uint8_t *term, size_t len);
+
+// Answers with a term made from a template and an array of values; what erln_reply does behind its `...`.
+erln_status erln_request_reply_args(struct erln_request *request,
+                                    const char *format,
+                                    const erln_arg *args,
+                                    size_t count);
+
+// Answers with an exception: `class` is one of erln_class, `reason` one encoded term.
+erln_status erln_request_fail(struct erln_request *request,
+                              int32_t class_,
+                              const uint8_t *reason,
+                              size_t len);
+
+// The pid that stands for this call.
+erln_status erln_request_pid(const struct erln_request *request, erln_pid *out);
+
+// The process that asked.
+erln_status erln_request_caller(const struct erln_request *request, erln_pid *out);
+
+// Its group leader: where output of this call belongs.
+erln_status erln_request_leader(const struct erln_request *request, erln_pid *out);
+
+// False when nobody waits for the result any more: the caller gave up or ended, or the request was answered.
+bool erln_request_is_wanted(const struct erln_request *request);
+
+// Frees a request. If it was not answered, its caller sees the process killed.
+void erln_request_free(struct erln_request *request);
+
+// Starts `module:function` on a peer (or this node) with `args`, one encoded list, and waits for its pid. `flags` are
+// ERLN_SPAWN_LINK, ERLN_SPAWN_MONITOR or 0; `*out_ref` is the monitor's reference, and may be NULL.
+erln_status erln_spawn(erln_mailbox mailbox,
+                       const char *peer,
+                       const char *module,
+                       const char *function,
+                       const uint8_t *args,
+                       size_t len,
+                       uint32_t flags,
+                       int32_t timeout_ms,
+                       erln_pid *out,
+                       erln_ref *out_ref);
+
+// As erln_spawn, but does not wait: the answer `{spawn_reply, Ref, ok | error, Pid | Reason}` arrives in the mailbox with `*out` as
+// Ref.
+erln_status erln_spawn_request(erln_mailbox mailbox,
+                               const char *peer,
+                               const char *module,
+                               const char *function,
+                               const uint8_t *args,
+                               size_t len,
+                               uint32_t flags,
+                               erln_ref *out);
+
+// The group leader of a mailbox: where output of processes it spawns goes. ERLN_ERR_NO_PROCESS while it has none.
+erln_status erln_mailbox_group_leader(erln_mailbox mailbox,
+                                      erln_pid *out);
+
+// Sets the group leader of a mailbox.
+erln_status erln_mailbox_set_group_leader(erln_mailbox mailbox, const erln_pid *leader);
+
+// Answers a request with a result made from a template: erln_reply(request, "{ok, ~i}", 42).
+static inline erln_status erln_reply(erln_request *request, const char *format, ...) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count;
+    va_list list;
+    va_start(list, format);
+    count = erln_args_of_values(args, format, list);
+    va_end(list);
+    return erln_request_reply_args(request, format, args, count);
+}
+
+// ====================================================================================================
+// Log: what the library has to tell an operator.
+//
+// Without a hook, warnings and errors go to standard error; the environment variable ERLNODE_LOG (off, error, warn, info, debug)
+// changes that. No cookie and no message content is ever logged.
+// ====================================================================================================
+
+// How important a line is.
+enum erln_log_level
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // Something does not work.
+    ERLN_LOG_ERROR = 1,
+    // Somebody should look at this.
+    ERLN_LOG_WARN = 2,
+    // Connections come and go.
+    ERLN_LOG_INFO = 3,
+    // Why an attempt failed, step by step.
+    ERLN_LOG_DEBUG = 4,
+};
+#ifndef __cplusplus
+typedef int32_t erln_log_level;
+#endif // __cplusplus
+
+// Receives a line, without line end. `level` is one of erln_log_level; `data` is what was given to erln_log_set. Called from any
+// thread, also from several at once; it must not wait for the node. `text` is borrowed; lives during the call.
+typedef void (*erln_log_fn)(int32_t level, const char *text, void *data);
+
+// Sends lines of `level` (one of erln_log_level) and more important ones to `hook`; NULL goes back to standard error. One hook per
+// process. A line that was begun may still reach the former hook for a moment.
+erln_status erln_log_set(erln_log_fn hook,
+                         void *data,
+                         int32_t level);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -10,7 +10,7 @@ use super::bytes::{exclusive, optional_text, text};
 use super::guard::{guard, guard_or};
 use super::status::{erln_status, fail};
 use crate::net::epmd::EpmdConfig;
-use crate::node::{AutoConnect, Config, Names};
+use crate::node::config::{AutoConnect, Config, Names};
 use crate::term::Atom;
 use crate::{Error, Result};
 

@@ -9,7 +9,7 @@ use super::mailbox::{erln_mailbox, mailbox};
 use super::pid::{erln_pid, erln_ref};
 use super::send::erln_to;
 use super::status::erln_status;
-use crate::node::AliasMode;
+use crate::node::process::AliasMode;
 use crate::{Error, Result};
 
 /// When an alias ends by itself.

@@ -16,7 +16,9 @@ use super::node::{erln_node, node};
 use super::pid::{erln_pid, erln_ref};
 use super::status::erln_status;
 use super::writer::erln_writer;
-use crate::node::{Mailbox, MailboxOptions, MonitorNodes, NodeType, Overflow};
+use crate::node::events::{MonitorNodes, NodeType};
+use crate::node::mailbox::{Mailbox, MailboxOptions};
+use crate::node::process::Overflow;
 use crate::{Error, Result};
 
 /// A mailbox. Copy it freely; erln_mailbox_close ends it.
@@ -232,7 +234,10 @@ pub extern "C" fn erln_mailbox_demonitor_nodes(mailbox: erln_mailbox) -> erln_st
 
 /// Receives one `{nodedown, Node}` when the connection to a peer ends; at once if there is none.
 #[no_mangle]
-pub unsafe extern "C" fn erln_mailbox_monitor_node(mailbox: erln_mailbox, peer: *const c_char) -> erln_status {
+pub unsafe extern "C" fn erln_mailbox_monitor_node(
+    mailbox: erln_mailbox,
+    peer: *const c_char,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's text.
         let peer = unsafe { text(peer, "peer") }?;
@@ -283,7 +288,11 @@ pub unsafe extern "C" fn erln_mailbox_load(
 
 /// Ends a mailbox with a reason of yours: one encoded term, which its links and monitors hear.
 #[no_mangle]
-pub unsafe extern "C" fn erln_mailbox_exit(mailbox: erln_mailbox, reason: *const u8, len: usize) -> erln_status {
+pub unsafe extern "C" fn erln_mailbox_exit(
+    mailbox: erln_mailbox,
+    reason: *const u8,
+    len: usize,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's bytes.
         let reason = unsafe { bytes(reason, len, "reason") }?;
@@ -297,7 +306,10 @@ pub unsafe extern "C" fn erln_mailbox_exit(mailbox: erln_mailbox, reason: *const
 /// The reason that a mailbox ended with, written into `writer`; ERLN_ERR_TIMEOUT while it lives. It must not have been closed by
 /// erln_mailbox_close.
 #[no_mangle]
-pub unsafe extern "C" fn erln_mailbox_exit_reason(mailbox: erln_mailbox, writer: *mut erln_writer) -> erln_status {
+pub unsafe extern "C" fn erln_mailbox_exit_reason(
+    mailbox: erln_mailbox,
+    writer: *mut erln_writer,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's writer.
         let writer = unsafe { exclusive(writer, "writer") }?;

@@ -15,7 +15,8 @@ use super::pid::{erln_pid, erln_ref};
 use super::reader::erln_reader;
 use super::status::erln_status;
 use super::template::{self, erln_arg};
-use crate::node::{Message, MessageKind, Request};
+use crate::node::message::{Message, MessageKind};
+use crate::node::spawn::Request;
 
 /// A received message. Free with erln_msg_free.
 pub struct erln_msg {

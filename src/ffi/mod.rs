@@ -40,8 +40,8 @@
 //!
 //! Errors. A call that can fail returns an erln_status: 0 is success, failures are negative. Outputs come last and are
 //! written only on success. erln_last_error() tells in words what went wrong and what cures it. Reading and writing
-//! terms return a bool; broken input is remembered and can be checked once, at the end. No call ends the process,
-//! raises a signal or prints.
+//! terms return a bool; broken input is remembered and can be checked once, at the end. No call ends the process or
+//! raises a signal, and nothing is printed but the log (see erln_log_set).
 //!
 //! Time. What may wait takes timeout_ms: milliseconds, 0 for not at all, ERLN_FOREVER for no limit.
 
@@ -54,6 +54,7 @@ mod guard;
 mod handle;
 mod latin1;
 pub mod link;
+pub mod log;
 pub mod mailbox;
 pub mod message;
 pub mod names;

@@ -88,7 +88,11 @@ pub unsafe extern "C" fn erln_node_name(node: erln_node, out: *mut erln_name) ->
 /// Connects to a peer. Not needed before sending; useful to know at once whether it can be reached. Success at once if it
 /// is connected already.
 #[no_mangle]
-pub unsafe extern "C" fn erln_node_connect(node: erln_node, peer: *const c_char, timeout_ms: i32) -> erln_status {
+pub unsafe extern "C" fn erln_node_connect(
+    node: erln_node,
+    peer: *const c_char,
+    timeout_ms: i32,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's text.
         let peer = unsafe { text(peer, "peer") }?;
@@ -125,7 +129,11 @@ pub unsafe extern "C" fn erln_node_ping(
 
 /// Names of other nodes; `filter` is one of erln_node_filter. Free with erln_names_free.
 #[no_mangle]
-pub unsafe extern "C" fn erln_node_list(node: erln_node, filter: i32, out: *mut *mut erln_names) -> erln_status {
+pub unsafe extern "C" fn erln_node_list(
+    node: erln_node,
+    filter: i32,
+    out: *mut *mut erln_names,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's output.
         let out = unsafe { Out::new(out, "out") }?;

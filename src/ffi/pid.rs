@@ -148,7 +148,10 @@ impl erln_ref {
 
     /// The reference of a C struct.
     pub(crate) fn to_reference(self) -> Result<Reference> {
-        let words = self.words.get(..self.len as usize).ok_or_else(|| Error::argument("a ref has at most 5 words"))?;
+        let words = self
+            .words
+            .get(..self.len as usize)
+            .ok_or_else(|| Error::argument("a ref has at most 5 words"))?;
         Reference::new(atom(&self.node, "ref")?, self.creation, words)
     }
 }

@@ -186,7 +186,11 @@ fn misuse() -> bool {
 /// Starts reading `len` bytes at `data`: one encoded term, with or without the version byte 131 in front. The bytes
 /// are borrowed; they must live, unchanged, as long as `reader` is used.
 #[no_mangle]
-pub unsafe extern "C" fn erln_reader_init(reader: *mut erln_reader, data: *const u8, len: usize) -> erln_status {
+pub unsafe extern "C" fn erln_reader_init(
+    reader: *mut erln_reader,
+    data: *const u8,
+    len: usize,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's struct and bytes.
         let (out, bytes) = unsafe { (Out::new(reader, "reader")?, bytes(data, len, "data")?) };
@@ -367,7 +371,9 @@ pub unsafe extern "C" fn erln_read_ref(reader: *mut erln_reader, out: *mut erln_
 #[no_mangle]
 pub unsafe extern "C" fn erln_read_port(reader: *mut erln_reader, out: *mut erln_port) -> bool {
     // SAFETY: the caller's reader and output.
-    guard_or(false, || unsafe { read_id(reader, out, |reader| reader.port().map(|port| erln_port::new(&port))) })
+    guard_or(false, || unsafe {
+        read_id(reader, out, |reader| reader.port().map(|port| erln_port::new(&port)))
+    })
 }
 
 /// A step whose value may not fit the C struct; then the cursor stays.
@@ -471,7 +477,9 @@ pub unsafe extern "C" fn erln_read_iolist(
 ) -> bool {
     guard_or(false, || {
         // SAFETY: the caller's reader and output.
-        let (Some(reader), false) = (unsafe { reader.as_mut() }.and_then(erln_reader::get), out_len.is_null()) else {
+        let (Some(reader), false) =
+            (unsafe { reader.as_mut() }.and_then(erln_reader::get), out_len.is_null())
+        else {
             return misuse();
         };
         if buffer.is_null() && size > 0 {
@@ -507,7 +515,10 @@ pub unsafe extern "C" fn erln_read_fun(reader: *mut erln_reader, out: *mut erln_
 
 /// What is left to read. Borrowed; lives as long as the bytes that are read.
 #[no_mangle]
-pub unsafe extern "C" fn erln_reader_remaining(reader: *const erln_reader, out: *mut erln_bytes) -> erln_status {
+pub unsafe extern "C" fn erln_reader_remaining(
+    reader: *const erln_reader,
+    out: *mut erln_bytes,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's reader and output.
         let (reader, out) = unsafe { (input(reader, "reader")?, Out::new(out, "out")?) };

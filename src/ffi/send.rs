@@ -12,7 +12,7 @@ use super::mailbox::{erln_mailbox, mailbox};
 use super::pid::{erln_pid, erln_ref};
 use super::status::erln_status;
 use super::template::{self, erln_arg};
-use crate::node::Target;
+use crate::node::send::Target;
 use crate::term::{Atom, Writer};
 use crate::{Error, Result};
 
@@ -69,7 +69,9 @@ impl erln_to {
                 k if k == erln_to_kind::ERLN_TO_ALIAS as i32 => {
                     Ok(Target::Alias(input(self.to.cast::<erln_ref>(), "ref")?.to_reference()?))
                 }
-                _ => Err(Error::argument("`to` was not made by one of erln_to_pid, _name, _remote and _alias")),
+                _ => {
+                    Err(Error::argument("`to` was not made by one of erln_to_pid, _name, _remote and _alias"))
+                }
             }
         }
     }
@@ -105,7 +107,7 @@ pub unsafe extern "C" fn erln_send_args(
 ) -> erln_status {
     guard(|| {
         // SAFETY: the caller's target, template and values.
-        let (to, mut writer) = unsafe {
+        let (to, writer) = unsafe {
             let mut writer = Writer::new();
             template::build(&mut writer, format, args, count)?;
             (to.target()?, writer)

@@ -14,7 +14,8 @@ use super::node::{erln_node, node};
 use super::pid::{erln_pid, erln_ref};
 use super::status::erln_status;
 use super::template::{self, erln_arg};
-use crate::node::{Class, Request, SpawnOptions};
+use crate::node::check_term;
+use crate::node::spawn::{Class, Request, SpawnOptions};
 use crate::term::Writer;
 use crate::{Error, Result};
 
@@ -109,7 +110,8 @@ pub unsafe extern "C" fn erln_msg_request(msg: *mut erln_msg, out: *mut *mut erl
         // SAFETY: the caller's message and output.
         let (msg, out) = unsafe { (exclusive(msg, "msg")?, Out::new(out, "out")?) };
         let request = msg.take_request();
-        let request = request.ok_or_else(|| Error::argument("the message holds no request, or it was taken out"))?;
+        let request =
+            request.ok_or_else(|| Error::argument("the message holds no request, or it was taken out"))?;
         out.set(Box::into_raw(Box::new(erln_request { request: Some(request) })));
         Ok(())
     })
@@ -125,8 +127,9 @@ pub unsafe extern "C" fn erln_request_is(
 ) -> bool {
     guard_bool(|| {
         // SAFETY: the caller's request and texts.
-        let (request, module, function) =
-            unsafe { (input(request, "request")?.open()?, text(module, "module")?, text(function, "function")?) };
+        let (request, module, function) = unsafe {
+            (input(request, "request")?.open()?, text(module, "module")?, text(function, "function")?)
+        };
         Ok(request.module().as_str() == module
             && request.function().as_str() == function
             && self::arity(arity)?.is_none_or(|arity| arity == request.arity()))
@@ -160,7 +163,10 @@ pub unsafe extern "C" fn erln_request_function(
 
 /// Its arguments: one encoded list, without version byte. Borrowed; lives until `request` is answered or freed.
 #[no_mangle]
-pub unsafe extern "C" fn erln_request_args(request: *const erln_request, out: *mut erln_bytes) -> erln_status {
+pub unsafe extern "C" fn erln_request_args(
+    request: *const erln_request,
+    out: *mut erln_bytes,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's request and output.
         let (request, out) = unsafe { (input(request, "request")?.open()?, Out::new(out, "out")?) };
@@ -171,7 +177,11 @@ pub unsafe extern "C" fn erln_request_args(request: *const erln_request, out: *m
 
 /// Answers with a result: one encoded term. A call that was spawned ends with reason normal.
 #[no_mangle]
-pub unsafe extern "C" fn erln_request_reply(request: *mut erln_request, term: *const u8, len: usize) -> erln_status {
+pub unsafe extern "C" fn erln_request_reply(
+    request: *mut erln_request,
+    term: *const u8,
+    len: usize,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's request and bytes.
         let (request, term) = unsafe { (exclusive(request, "request")?, bytes(term, len, "term")?) };
@@ -189,7 +199,7 @@ pub unsafe extern "C" fn erln_request_reply_args(
 ) -> erln_status {
     guard(|| {
         // SAFETY: the caller's request, template and values.
-        let (request, mut writer) = unsafe {
+        let (request, writer) = unsafe {
             let mut writer = Writer::new();
             template::build(&mut writer, format, args, count)?;
             (exclusive(request, "request")?, writer)
@@ -199,7 +209,7 @@ pub unsafe extern "C" fn erln_request_reply_args(
 }
 
 fn reply(request: &mut erln_request, term: &[u8]) -> Result<()> {
-    crate::term::validate_all(term)?;
+    check_term(term)?;
     request.open()?;
     request.request.take().map_or(Ok(()), |request| request.reply(term))
 }
@@ -222,7 +232,7 @@ pub unsafe extern "C" fn erln_request_fail(
             c if c == erln_class::ERLN_CLASS_THROW as i32 => Class::Throw,
             _ => return Err(Error::argument("class is none of ERLN_CLASS_...")),
         };
-        crate::term::validate_all(reason)?;
+        check_term(reason)?;
         request.open()?;
         request.request.take().map_or(Ok(()), |request| request.fail(class, reason, NIL))
     })
@@ -244,7 +254,10 @@ pub unsafe extern "C" fn erln_request_pid(request: *const erln_request, out: *mu
 
 /// The process that asked.
 #[no_mangle]
-pub unsafe extern "C" fn erln_request_caller(request: *const erln_request, out: *mut erln_pid) -> erln_status {
+pub unsafe extern "C" fn erln_request_caller(
+    request: *const erln_request,
+    out: *mut erln_pid,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's request and output.
         let (request, out) = unsafe { (input(request, "request")?.open()?, Out::new(out, "out")?) };
@@ -255,7 +268,10 @@ pub unsafe extern "C" fn erln_request_caller(request: *const erln_request, out: 
 
 /// Its group leader: where output of this call belongs.
 #[no_mangle]
-pub unsafe extern "C" fn erln_request_leader(request: *const erln_request, out: *mut erln_pid) -> erln_status {
+pub unsafe extern "C" fn erln_request_leader(
+    request: *const erln_request,
+    out: *mut erln_pid,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's request and output.
         let (request, out) = unsafe { (input(request, "request")?.open()?, Out::new(out, "out")?) };
@@ -368,7 +384,10 @@ pub unsafe extern "C" fn erln_mailbox_group_leader(mailbox: erln_mailbox, out: *
 
 /// Sets the group leader of a mailbox.
 #[no_mangle]
-pub unsafe extern "C" fn erln_mailbox_set_group_leader(mailbox: erln_mailbox, leader: *const erln_pid) -> erln_status {
+pub unsafe extern "C" fn erln_mailbox_set_group_leader(
+    mailbox: erln_mailbox,
+    leader: *const erln_pid,
+) -> erln_status {
     guard(|| {
         // SAFETY: the caller's pid.
         let leader = unsafe { input(leader, "leader") }?.to_pid()?;

@@ -89,7 +89,10 @@ impl<'a> Values<'a> {
     fn value(&mut self, directive: Directive) -> Result<Arg<'a>> {
         let number = self.place + 1;
         let Some(arg) = self.args.get(self.place) else {
-            return Err(Error::argument(format!("the template has more directives than the {} arguments", self.place)));
+            return Err(Error::argument(format!(
+                "the template has more directives than the {} arguments",
+                self.place
+            )));
         };
         self.place = number;
         if arg.letter as u8 as char != directive.letter() {
@@ -154,12 +157,15 @@ unsafe fn ids(args: &[erln_arg]) -> Result<Vec<Id>> {
         // SAFETY: the caller's promise; NULL is checked.
         unsafe {
             match arg.letter as u8 {
-                b'p' => ids.push(Id::Pid(input(arg.value.ptr.cast::<erln_pid>(), "a pid argument")?.to_pid()?)),
+                b'p' => {
+                    ids.push(Id::Pid(input(arg.value.ptr.cast::<erln_pid>(), "a pid argument")?.to_pid()?))
+                }
                 b'r' => {
                     let reference = input(arg.value.ptr.cast::<erln_ref>(), "a ref argument")?;
                     ids.push(Id::Reference(reference.to_reference()?));
                 }
-                b'o' => ids.push(Id::Port(input(arg.value.ptr.cast::<erln_port>(), "a port argument")?.to_port()?)),
+                b'o' => ids
+                    .push(Id::Port(input(arg.value.ptr.cast::<erln_port>(), "a port argument")?.to_port()?)),
                 _ => {}
             }
         }
@@ -215,7 +221,11 @@ pub(crate) unsafe fn build(
 /// Writes the letters of the directives of a template or pattern into `letters`, at most `size`, and gives how many there
 /// are. SIZE_MAX if the text has a mistake.
 #[no_mangle]
-pub unsafe extern "C" fn erln_template_letters(format: *const c_char, letters: *mut c_char, size: usize) -> usize {
+pub unsafe extern "C" fn erln_template_letters(
+    format: *const c_char,
+    letters: *mut c_char,
+    size: usize,
+) -> usize {
     guard_or(usize::MAX, || {
         // SAFETY: the caller's text and room.
         match unsafe { self::letters(format, letters, size) } {
@@ -281,7 +291,8 @@ pub unsafe extern "C" fn erln_read_match_args(
         // SAFETY: the caller's reader, pattern and places.
         unsafe {
             let reader = exclusive(reader, "reader")?.get();
-            let reader = reader.ok_or_else(|| Error::argument("erln_reader_init was never called for this reader"))?;
+            let reader =
+                reader.ok_or_else(|| Error::argument("erln_reader_init was never called for this reader"))?;
             matches(reader, format, args, count, no_owner)
         }
     })
@@ -344,7 +355,9 @@ unsafe fn give<'a>(
 ) -> Result<()> {
     if captures.len() != args.len() {
         let (places, found) = (args.len(), captures.len());
-        return Err(Error::argument(format!("the pattern has {found} directives, but {places} places were given")));
+        return Err(Error::argument(format!(
+            "the pattern has {found} directives, but {places} places were given"
+        )));
     }
     let mut all = Vec::with_capacity(captures.len());
     for (number, (captured, arg)) in captures.into_iter().zip(args).enumerate() {
@@ -355,7 +368,10 @@ unsafe fn give<'a>(
         }
         if !suits(&given, arg.letter as u8) {
             let letter = arg.letter as u8 as char;
-            return Err(Error::argument(format!("place {} is marked as ~{letter}, which is not what stands there", number + 1)));
+            return Err(Error::argument(format!(
+                "place {} is marked as ~{letter}, which is not what stands there",
+                number + 1
+            )));
         }
         all.push(given);
     }
@@ -380,7 +396,10 @@ unsafe fn give<'a>(
     Ok(())
 }
 
-fn c_form<'a>(captured: Captured<'a>, keep: &mut impl FnMut(Vec<u8>) -> Result<&'a [u8]>) -> Result<Given<'a>> {
+fn c_form<'a>(
+    captured: Captured<'a>,
+    keep: &mut impl FnMut(Vec<u8>) -> Result<&'a [u8]>,
+) -> Result<Given<'a>> {
     Ok(match captured {
         Captured::Int(n) => Given::Int(n),
         Captured::Uint(n) => Given::Uint(n),

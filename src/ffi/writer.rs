@@ -171,7 +171,11 @@ pub unsafe extern "C" fn erln_write_atom(writer: *mut erln_writer, name: *const 
 
 /// Writes an atom of `len` bytes of UTF-8.
 #[no_mangle]
-pub unsafe extern "C" fn erln_write_atom_len(writer: *mut erln_writer, name: *const c_char, len: usize) -> bool {
+pub unsafe extern "C" fn erln_write_atom_len(
+    writer: *mut erln_writer,
+    name: *const c_char,
+    len: usize,
+) -> bool {
     // SAFETY: the caller's writer and text.
     guard_or(false, || unsafe {
         write(writer, |writer| {

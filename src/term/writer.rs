@@ -188,6 +188,12 @@ impl Writer {
         self.owed == 0 && self.error.is_none()
     }
 
+    /// True while nothing was wrong.
+    #[inline]
+    pub fn is_ok(&self) -> bool {
+        self.error.is_none()
+    }
+
     /// What `finish` would say, without ending.
     ///
     /// # Errors

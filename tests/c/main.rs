@@ -28,7 +28,9 @@ fn every_program_passes() {
     for (name, dialect, promise) in PROGRAMS {
         let source = root().join("tests/c").join(name).with_extension("c");
         let program = build().join(name);
-        if let Err(text) = compile("cc", &[&format!("-std={dialect}"), "-g"], &source, &program).and_then(|()| run(&program)) {
+        if let Err(text) =
+            compile("cc", &[&format!("-std={dialect}"), "-g"], &source, &program).and_then(|()| run(&program))
+        {
             failures.push(format!("{name} ({promise}):\n{text}"));
         }
     }
@@ -49,7 +51,11 @@ fn every_program_is_in_the_table() {
 
 #[test]
 fn the_header_compiles_alone_in_every_dialect() {
-    each_dialect("alone", "#include \"erlnode.h\"\n#include \"erlnode.h\"\nextern int nothing;\n", "-fsyntax-only");
+    each_dialect(
+        "alone",
+        "#include \"erlnode.h\"\n#include \"erlnode.h\"\nextern int nothing;\n",
+        "-fsyntax-only",
+    );
 }
 
 #[test]

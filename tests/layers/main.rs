@@ -27,7 +27,7 @@ const PURE: &[&str] = &["term", "proto"];
 const IMPURE: &[&str] = &[
     "std::net",
     "std::fs",
-    "std::io",
+    "std::io::std",
     "std::time::Instant",
     "std::time::SystemTime",
     "Instant::now",
