@@ -866,7 +866,8 @@ erln_status erln_node_connect(struct erln_node node,
 erln_status erln_node_disconnect(struct erln_node node,
                                  const char *peer);
 
-// Whether a peer can be connected and answers, as net_adm:ping/1. `*out_pong` is false if it does not.
+// Whether a peer can be connected and answers, as net_adm:ping/1. If not, `*out_pong` is false and erln_last_error tells why;
+// that is no failure of this call.
 erln_status erln_node_ping(struct erln_node node,
                            const char *peer,
                            int32_t timeout_ms,

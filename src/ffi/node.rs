@@ -14,7 +14,7 @@ use super::handle::Handles;
 use super::mailbox;
 use super::names::erln_names;
 use super::pid::{erln_name, erln_pid, erln_ref};
-use super::status::erln_status;
+use super::status::{erln_status, fail};
 use super::threads;
 use crate::node::{Node, NodeFilter};
 use crate::{Error, Result};
@@ -111,7 +111,8 @@ pub unsafe extern "C" fn erln_node_disconnect(node: erln_node, peer: *const c_ch
     })
 }
 
-/// Whether a peer can be connected and answers, as net_adm:ping/1. `*out_pong` is false if it does not.
+/// Whether a peer can be connected and answers, as net_adm:ping/1. If not, `*out_pong` is false and erln_last_error tells why;
+/// that is no failure of this call.
 #[no_mangle]
 pub unsafe extern "C" fn erln_node_ping(
     node: erln_node,
@@ -122,7 +123,20 @@ pub unsafe extern "C" fn erln_node_ping(
     guard(|| {
         // SAFETY: the caller's text and output.
         let (peer, out) = unsafe { (text(peer, "peer")?, Out::new(out_pong, "out_pong")?) };
-        out.set(self::node(node)?.ping(peer, timeout(timeout_ms)?)?);
+        let pong = match self::node(node)?.ping(peer, timeout(timeout_ms)?) {
+            Err(
+                mistake
+                @ (Error::Argument(_) | Error::Closed(_) | Error::BadName { .. } | Error::Internal(_)),
+            ) => {
+                return Err(mistake);
+            }
+            Err(unreachable) => {
+                fail(&unreachable);
+                false
+            }
+            Ok(pong) => pong,
+        };
+        out.set(pong);
         Ok(())
     })
 }

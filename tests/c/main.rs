@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PROGRAMS: &[(&str, &str, &str)] = &[
     ("status", "c99", "every status has its own number and name"),
     ("reader", "c99", "terms are written and read back; wrong guesses, broken bytes and misuse are answered"),
+    ("template", "c99", "templates build and patterns match every kind of term; mistakes are told"),
+    ("mailbox", "c11", "two nodes exchange messages, signals and calls; closing wakes; misuse is answered"),
 ];
 
 const C_DIALECTS: &[&str] = &["c99", "c11", "c17", "c2x"];
