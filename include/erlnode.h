@@ -1452,6 +1452,43 @@ erln_status erln_log_set(erln_log_fn hook,
                          void *data,
                          int32_t level);
 
+// ====================================================================================================
+// The Python package's way in: terms become Python objects, and back, in one crossing per message.
+//
+// Only the package `erlnode` calls these. It hands over the addresses of the functions of Python's stable ABI once
+// (erln_python_setup); the library does not link against Python. Each function must be called with the interpreter
+// lock held; a result of NULL means that a Python exception is set. Chosen by measurement (benches/python).
+// ====================================================================================================
+
+// For the Python package only: takes the addresses of the Python functions and objects that it uses, in the order of
+// `_abi.py`. The arrays are copied; the objects are kept for ever. May be called again.
+erln_status erln_python_setup(const void *const *functions,
+                              size_t functions_len,
+                              void *const *objects,
+                              size_t objects_len);
+
+// For the Python package only: the object that an encoded term (without version byte) stands for. A new reference.
+void *erln_python_decode(const uint8_t *data,
+                         size_t len);
+
+// For the Python package only: the encoded term (without version byte) of an object, as `bytes`. A new reference.
+void *erln_python_encode(void *object);
+
+// For the Python package only: sends an object to a `Pid`, `Reference`, name, or `(name, node)`. Encodes with the
+// interpreter lock and sends without. None, as a new reference.
+void *erln_python_send(erln_mailbox mailbox,
+                       void *to,
+                       void *object,
+                       int32_t timeout_ms);
+
+// For the Python package only: the next message, or the next that answers `reference` (a `Reference` or None), waited for
+// without the interpreter lock; the object `NOTHING` if there is none in time. A call of an exported function comes as
+// the object that `_abi.py` makes of its erln_msg. With `detail`, a tuple of kind, term and sender. A new reference.
+void *erln_python_take(erln_mailbox mailbox,
+                       void *reference,
+                       int32_t timeout_ms,
+                       bool detail);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif

@@ -60,6 +60,7 @@ pub mod message;
 pub mod names;
 pub mod node;
 pub mod pid;
+pub mod python;
 pub mod reader;
 pub mod send;
 pub mod spawn;

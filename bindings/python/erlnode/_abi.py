@@ -1,0 +1,821 @@
+"""The border to C: each prototype stands under its declaration in erlnode.h.
+
+Nothing else in this package knows ctypes. Functions that may wait are called without the interpreter lock (`lib`);
+the codec, which makes Python objects, is called with it (`locked`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import gc
+import os
+import re
+import sys
+from ctypes import POINTER, byref, c_bool, c_char, c_char_p, c_int32, c_size_t, c_uint16, c_uint32, c_uint64
+from ctypes import c_void_p, py_object
+from typing import Any, Callable, Iterator, List, Optional, Tuple, Union
+
+from ._errors import BY_STATUS, ArgumentError, ClosedError, EncodeError, Error, NoProcessError, Timeout
+from ._terms import Atom, Pid, Reference, Term
+
+#: The ABI this package is written for; compare ERLN_ABI in erlnode.h.
+ABI = 1
+
+
+def _candidates() -> Iterator[str]:
+    """Where the library may be, best first."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    names = {"win32": ("erlnode.dll",), "darwin": (f"liberlnode.{ABI}.dylib", "liberlnode.dylib")}.get(
+        sys.platform, (f"liberlnode.so.{ABI}", "liberlnode.so")
+    )
+    for name in names:
+        beside = os.path.join(here, name)
+        if os.path.exists(beside):
+            yield beside
+    yield names[0]  # the system's own search
+    found = ctypes.util.find_library("erlnode")
+    if found:
+        yield found
+    for prefix in ("/usr/local/lib", os.path.join(sys.prefix, "lib")):
+        for name in names:
+            if os.path.exists(os.path.join(prefix, name)):
+                yield os.path.join(prefix, name)
+
+
+def _load() -> Tuple[Any, Any, str]:
+    wanted = os.environ.get("ERLNODE_LIBRARY")
+    why = []
+    for path in [wanted] if wanted else _candidates():
+        try:
+            return ctypes.CDLL(path), ctypes.PyDLL(path), path
+        except OSError as error:
+            why.append(str(error))
+    raise ImportError(
+        "cannot load the erlnode library: "
+        + "; ".join(why)
+        + ". Install it (make install), or name it in the environment variable ERLNODE_LIBRARY"
+    )
+
+
+NAME_SIZE = 256  # ERLN_NAME_SIZE
+FOREVER = -1  # ERLN_FOREVER
+NODE_FILTERS = {"visible": 0, "hidden": 1, "connected": 2, "known": 3}  # erln_node_filter
+NAMES = {None: 0, "guess": 0, "short": 1, "long": 2}  # erln_names
+AUTO_CONNECT = {"always": 0, "once": 1, "never": 2}  # erln_auto_connect
+OVERFLOW = {"wait": 0, "drop": 1, "kill": 2}  # erln_overflow
+CLASSES = {"error": 0, "exit": 1, "throw": 2}  # erln_class
+ALIAS_MODES = {None: 0, "explicit": 1, "demonitor": 2, "reply": 3}  # erln_alias_mode
+SPAWN_LINK, SPAWN_MONITOR = 1, 2
+MSG_REQUEST = 6  # ERLN_MSG_REQUEST
+
+
+# ------------------------------------------------------------------------------------------------------ structs
+
+
+class NodeId(ctypes.Structure):
+    """typedef struct erln_node { uint64_t id; } erln_node;"""
+
+    _fields_ = [("id", c_uint64)]
+
+
+class MailboxId(ctypes.Structure):
+    """typedef struct erln_mailbox { uint64_t id; } erln_mailbox;"""
+
+    _fields_ = [("id", c_uint64)]
+
+
+class CName(ctypes.Structure):
+    """typedef struct erln_name { char text[ERLN_NAME_SIZE]; } erln_name;"""
+
+    _fields_ = [("text", c_char * NAME_SIZE)]
+
+
+class CPid(ctypes.Structure):
+    """typedef struct erln_pid { char node[ERLN_NAME_SIZE]; uint32_t id, serial, creation; } erln_pid;"""
+
+    _fields_ = [("node", c_char * NAME_SIZE), ("id", c_uint32), ("serial", c_uint32), ("creation", c_uint32)]
+
+    @classmethod
+    def of(cls, pid: Pid) -> "CPid":
+        if not isinstance(pid, Pid):
+            raise TypeError(f"a Pid is needed, not a {type(pid).__name__}")
+        node, *numbers = pid._parts()
+        return cls(node.encode(), *numbers)
+
+    def pid(self) -> Pid:
+        return Pid(self.node.decode(), self.id, self.serial, self.creation)
+
+
+class CReference(ctypes.Structure):
+    """typedef struct erln_ref { char node[ERLN_NAME_SIZE]; uint32_t creation, len, words[5]; } erln_ref;"""
+
+    _fields_ = [("node", c_char * NAME_SIZE), ("creation", c_uint32), ("len", c_uint32), ("words", c_uint32 * 5)]
+
+    @classmethod
+    def of(cls, reference: Reference) -> "CReference":
+        if not isinstance(reference, Reference):
+            raise TypeError(f"a Reference is needed, not a {type(reference).__name__}")
+        node, creation, words = reference._parts()
+        return cls(node.encode(), creation, len(words), (c_uint32 * 5)(*words))
+
+    def reference(self) -> Reference:
+        return Reference(self.node.decode(), self.creation, self.words[: self.len])
+
+
+class CBytes(ctypes.Structure):
+    """typedef struct erln_bytes { const uint8_t *ptr; size_t len; } erln_bytes;"""
+
+    _fields_ = [("ptr", c_void_p), ("len", c_size_t)]
+
+    def bytes(self) -> bytes:
+        return ctypes.string_at(self.ptr, self.len)
+
+
+class CTo(ctypes.Structure):
+    """typedef struct erln_to { int32_t kind, reserved; const void *to; const char *node; } erln_to;"""
+
+    _fields_ = [("kind", c_int32), ("reserved", c_int32), ("to", c_void_p), ("node", c_char_p)]
+
+    @classmethod
+    def of(cls, target: Any) -> "CTo":
+        """A target; the result keeps what it points at alive."""
+        node = None
+        if isinstance(target, tuple) and len(target) == 2:
+            target, node = target
+        if isinstance(target, Pid) and node is None:
+            kind, kept = 1, CPid.of(target)
+        elif isinstance(target, Reference) and node is None:
+            kind, kept = 4, CReference.of(target)
+        elif isinstance(target, (str, Atom)):
+            kind, kept = (2 if node is None else 3), ctypes.create_string_buffer(_text(target))
+        else:
+            raise TypeError("a target is a Pid, a Reference, a name as str or Atom, or a tuple (name, node)")
+        to = cls(kind, 0, ctypes.cast(byref(kept), c_void_p), None if node is None else _text(node))
+        to.kept = kept  # type: ignore[attr-defined]
+        return to
+
+
+# ------------------------------------------------------------------------------------------------- declarations
+
+#: What is used of erlnode.h, in its own words; a test compares the two.
+DECLARATIONS = """// The library
+uint32_t erln_abi(void);
+const char *erln_version(void);
+const char *erln_last_error(void);
+
+// Config
+erln_config *erln_config_new(const char *name);
+void erln_config_free(erln_config *config);
+erln_status erln_config_set_cookie(erln_config *config, const char *cookie);
+erln_status erln_config_set_cookie_file(erln_config *config, const char *path);
+erln_status erln_config_set_visible(erln_config *config, bool visible);
+erln_status erln_config_set_names(erln_config *config, int32_t names);
+erln_status erln_config_set_listen(erln_config *config, bool listen);
+erln_status erln_config_set_listen_address(erln_config *config, const char *address);
+erln_status erln_config_set_port(erln_config *config, uint16_t first, uint16_t last);
+erln_status erln_config_set_known_port(erln_config *config, uint16_t port);
+erln_status erln_config_set_epmd(erln_config *config, const char *address, uint16_t port, bool embedded);
+erln_status erln_config_set_ipv6(erln_config *config, bool ipv6);
+erln_status erln_config_set_ticktime(erln_config *config, uint32_t ticktime_ms);
+erln_status erln_config_set_setup_time(erln_config *config, uint32_t setup_ms);
+erln_status erln_config_set_auto_connect(erln_config *config, int32_t when);
+erln_status erln_config_set_allow(erln_config *config, const char *nodes);
+erln_status erln_config_set_busy_limit(erln_config *config, size_t bytes);
+erln_status erln_config_set_max_message(erln_config *config, size_t bytes);
+erln_status erln_config_set_mailbox_bytes(erln_config *config, size_t bytes);
+erln_status erln_config_set_atom_cache(erln_config *config, bool enabled);
+
+// Node
+erln_status erln_node_start(const erln_config *config, erln_node *out);
+erln_status erln_node_stop(erln_node node);
+erln_status erln_node_name(erln_node node, erln_name *out);
+erln_status erln_node_is_alive(erln_node node, bool *out);
+erln_status erln_node_creation(erln_node node, uint32_t *out);
+erln_status erln_node_port(erln_node node, uint16_t *out);
+erln_status erln_node_serves_epmd(erln_node node, bool *out);
+erln_status erln_node_connect(erln_node node, const char *peer, int32_t timeout_ms);
+erln_status erln_node_disconnect(erln_node node, const char *peer);
+erln_status erln_node_ping(erln_node node, const char *peer, int32_t timeout_ms, bool *out_pong);
+erln_status erln_node_list(erln_node node, int32_t filter, erln_names **out);
+erln_status erln_node_whereis(erln_node node, const char *name, erln_pid *out);
+erln_status erln_node_registered(erln_node node, erln_names **out);
+erln_status erln_node_set_cookie(erln_node node, const char *peer, const char *cookie);
+erln_status erln_node_make_ref(erln_node node, erln_ref *out);
+size_t erln_names_count(const erln_names *names);
+const char *erln_names_get(const erln_names *names, size_t index);
+void erln_names_free(erln_names *names);
+
+// Mailbox
+erln_mailbox_options *erln_mailbox_options_new(void);
+void erln_mailbox_options_free(erln_mailbox_options *options);
+erln_status erln_mailbox_options_set_trap_exit(erln_mailbox_options *options, bool trap);
+erln_status erln_mailbox_options_set_limit(erln_mailbox_options *options, size_t messages, size_t bytes, int32_t
+    overflow);
+erln_status erln_mailbox_open(erln_node node, const char *name, const erln_mailbox_options *options, erln_mailbox
+    *out);
+erln_status erln_mailbox_exit(erln_mailbox mailbox, const uint8_t *reason, size_t len);
+erln_status erln_mailbox_close(erln_mailbox mailbox);
+erln_status erln_mailbox_pid(erln_mailbox mailbox, erln_pid *out);
+erln_status erln_mailbox_fd(erln_mailbox mailbox, int32_t *out);
+erln_status erln_mailbox_register(erln_mailbox mailbox, const char *name);
+erln_status erln_mailbox_unregister(erln_mailbox mailbox);
+erln_status erln_mailbox_set_trap_exit(erln_mailbox mailbox, bool trap);
+erln_status erln_mailbox_monitor_nodes(erln_mailbox mailbox, bool visible_only, bool info);
+erln_status erln_mailbox_demonitor_nodes(erln_mailbox mailbox);
+erln_status erln_mailbox_monitor_node(erln_mailbox mailbox, const char *peer);
+erln_status erln_mailbox_demonitor_node(erln_mailbox mailbox, const char *peer);
+erln_status erln_mailbox_load(erln_mailbox mailbox, size_t *out_messages, size_t *out_bytes, uint64_t *out_dropped);
+erln_status erln_mailbox_recv(erln_mailbox mailbox, int32_t timeout_ms, erln_msg **out);
+erln_status erln_mailbox_recv_ref(erln_mailbox mailbox, const erln_ref *ref, int32_t timeout_ms, erln_msg **out);
+enum erln_msg_type erln_msg_kind(const erln_msg *msg);
+bool erln_msg_from(const erln_msg *msg, erln_pid *out);
+erln_status erln_msg_payload(const erln_msg *msg, erln_bytes *out);
+erln_status erln_send_term(erln_mailbox mailbox, erln_to to, const uint8_t *term, size_t len, int32_t timeout_ms);
+
+// Links, monitors, exits
+erln_status erln_monitor(erln_mailbox mailbox, erln_to who, int32_t mode, erln_ref *out);
+erln_status erln_demonitor(erln_mailbox mailbox, const erln_ref *ref, bool flush);
+erln_status erln_link(erln_mailbox mailbox, const erln_pid *pid);
+erln_status erln_unlink(erln_mailbox mailbox, const erln_pid *pid);
+erln_status erln_exit(erln_mailbox mailbox, const erln_pid *pid, const uint8_t *reason, size_t len);
+erln_status erln_alias(erln_mailbox mailbox, erln_ref *out);
+erln_status erln_unalias(erln_mailbox mailbox, const erln_ref *alias);
+
+// Spawn and requests
+erln_status erln_export(erln_mailbox mailbox, const char *module, const char *function, int32_t arity);
+erln_status erln_unexport(erln_node node, const char *module, const char *function, int32_t arity);
+erln_status erln_spawn(erln_mailbox mailbox, const char *peer, const char *module, const char *function, const
+    uint8_t *args, size_t len, uint32_t flags, int32_t timeout_ms, erln_pid *out, erln_ref *out_ref);
+erln_status erln_spawn_request(erln_mailbox mailbox, const char *peer, const char *module, const char *function,
+    const uint8_t *args, size_t len, uint32_t flags, erln_ref *out);
+erln_status erln_msg_request(erln_msg *msg, erln_request **out);
+void erln_msg_free(erln_msg *msg);
+erln_status erln_request_function(const erln_request *request, erln_bytes *out_module, erln_bytes *out_function,
+    uint32_t *out_arity);
+erln_status erln_request_args(const erln_request *request, erln_bytes *out);
+erln_status erln_request_reply(erln_request *request, const uint8_t *term, size_t len);
+erln_status erln_request_fail(erln_request *request, int32_t class, const uint8_t *reason, size_t len);
+erln_status erln_request_pid(const erln_request *request, erln_pid *out);
+erln_status erln_request_caller(const erln_request *request, erln_pid *out);
+erln_status erln_request_leader(const erln_request *request, erln_pid *out);
+bool erln_request_is_wanted(const erln_request *request);
+void erln_request_free(erln_request *request);
+
+// Codec
+erln_status erln_python_setup(const void *const *functions, size_t functions_len, void *const *objects, size_t
+    objects_len);
+void *erln_python_decode(const uint8_t *data, size_t len);
+void *erln_python_encode(void *object);
+void *erln_python_send(erln_mailbox mailbox, void *to, void *object, int32_t timeout_ms);
+void *erln_python_take(erln_mailbox mailbox, void *reference, int32_t timeout_ms, bool detail);
+"""
+
+_NUMBERS = {
+    "bool": c_bool, "int32_t": c_int32, "uint16_t": c_uint16, "uint32_t": c_uint32, "uint64_t": c_uint64,
+    "size_t": c_size_t, "erln_status": c_int32, "enum erln_msg_type": c_int32,
+}  # fmt: skip
+_STRUCTS = {
+    "erln_node": NodeId, "erln_mailbox": MailboxId, "erln_name": CName, "erln_pid": CPid, "erln_ref": CReference,
+    "erln_bytes": CBytes, "erln_to": CTo,
+}  # fmt: skip
+
+
+def _type(declared: str, function: str) -> Any:
+    """The ctypes type of a C type; pointers to what is opaque, and to strings of bytes, are addresses."""
+    base = declared.replace("const", "").replace("*", "").strip()
+    stars = declared.count("*")
+    if function.startswith("erln_python_") and base == "void" and stars == 1:
+        return py_object
+    known = _NUMBERS.get(base) or _STRUCTS.get(base)
+    if stars == 0:
+        return None if base == "void" else known
+    if base in ("char", "uint8_t"):
+        return c_char_p
+    if stars == 2:
+        return POINTER(c_void_p)
+    return POINTER(known) if known is not None else c_void_p
+
+
+def _declare(library: Any) -> None:
+    """Gives every function of `DECLARATIONS` its types."""
+    text = re.sub(r"//.*", "", DECLARATIONS)
+    for result, name, parameters in re.findall(r"([^;()]*?)(\berln_\w+)\(([^)]*)\);", text):
+        function = getattr(library, name)
+        function.restype = _type(result, name)
+        types = [re.sub(r"\w+$", "", parameter.strip()) for parameter in parameters.split(",")]
+        function.argtypes = [] if parameters == "void" else [_type(declared, name) for declared in types]
+
+
+lib, locked, path = _load()
+lib.erln_abi.restype = c_uint32
+if lib.erln_abi() != ABI:
+    raise ImportError(f"{path} has ABI {lib.erln_abi()}, this package needs {ABI}: use the two of one release")
+_declare(lib)
+_declare(locked)
+
+
+def check(status: int) -> int:
+    """Raises the exception of a failed status."""
+    if status < 0:
+        raise failure(status)
+    return status
+
+
+def failure(status: int) -> Error:
+    """The exception of a failed status, with the library's words."""
+    text = (lib.erln_last_error() or b"").decode("utf-8", "replace")
+    return BY_STATUS.get(status, Error)(text or f"status {status}")
+
+
+# ------------------------------------------------------------------------------------------------------- values
+
+
+def _text(name: Union[str, Atom]) -> bytes:
+    """A name as C takes it."""
+    text = str(name)
+    if "\0" in text:
+        raise ArgumentError("a name cannot contain NUL")
+    return text.encode("utf-8")
+
+
+def _optional(name: Union[None, str, Atom]) -> Optional[bytes]:
+    return None if name is None else _text(name)
+
+
+def milliseconds(seconds: Optional[float]) -> int:
+    """A timeout as C takes it."""
+    if seconds is None:
+        return FOREVER
+    if seconds != seconds or seconds < 0:
+        raise ArgumentError(f"a timeout is None, 0 or a number of seconds, not {seconds}")
+    # The longest C can tell is 24 days; rounded up, so that a short wait is a wait.
+    return min(2**31 - 1, int(-(-seconds * 1000 // 1)) if seconds < 2**31 else 2**31 - 1)
+
+
+# ------------------------------------------------------------------------------------------------------- config
+
+
+def _choice(table: Any, value: Any, what: str) -> int:
+    """The number of a word."""
+    try:
+        return int(table[value])
+    except (KeyError, TypeError):
+        known = ", ".join(repr(word) for word in table if word is not None)
+        raise ArgumentError(f"{what} is one of {known}, not {value!r}") from None
+
+
+def _configure(config: c_void_p, options: Any) -> None:
+    """Sets the options of a node that were given; see `Node` for what they mean."""
+
+    def give(name: str, *values: Any) -> None:
+        check(getattr(lib, f"erln_config_set_{name}")(config, *values))
+
+    for name in ("cookie", "cookie_file", "listen_address"):
+        if options.get(name) is not None:
+            give(name, _text(options[name]))
+    for name in ("visible", "listen", "ipv6", "atom_cache"):
+        if options.get(name) is not None:
+            give(name, bool(options[name]))
+    for name in ("known_port", "busy_limit", "max_message", "mailbox_bytes"):
+        if options.get(name) is not None:
+            give(name, int(options[name]))
+    for name in ("ticktime", "setup_time"):
+        if options.get(name) is not None:
+            give(name, milliseconds(options[name]))
+    if options.get("names") is not None:
+        give("names", _choice(NAMES, options["names"], "names"))
+    if options.get("port") is not None:
+        give("port", *options["port"])
+    if options.get("allow") is not None:
+        give("allow", _text(" ".join(options["allow"])))
+    give("auto_connect", _choice(AUTO_CONNECT, options["auto_connect"], "auto_connect"))
+    address, port, embedded = options["epmd"]
+    if address is not None or port is not None or not embedded:
+        give("epmd", _optional(address), port or 0, embedded)
+
+
+# --------------------------------------------------------------------------------------------------------- node
+
+
+def node_start(name: Optional[str], **options: Any) -> NodeId:
+    config = c_void_p(lib.erln_config_new(_optional(name)))
+    if not config:
+        raise failure(ArgumentError.status)
+    try:
+        _configure(config, options)
+        node = NodeId()
+        check(lib.erln_node_start(config, byref(node)))
+        return node
+    finally:
+        lib.erln_config_free(config)
+
+
+def node_stop(node: NodeId) -> None:
+    status = lib.erln_node_stop(node)
+    if status != ClosedError.status:
+        check(status)
+
+
+def node_name(node: NodeId) -> str:
+    name = CName()
+    check(lib.erln_node_name(node, byref(name)))
+    return str(name.text.decode())
+
+
+def _get(call: Any, handle: Any, kind: Any) -> Any:
+    """What a call with one output gives."""
+    out = kind()
+    check(call(handle, byref(out)))
+    return out.value
+
+
+def node_is_alive(node: NodeId) -> bool:
+    return bool(_get(lib.erln_node_is_alive, node, c_bool))
+
+
+def node_creation(node: NodeId) -> int:
+    return int(_get(lib.erln_node_creation, node, c_uint32))
+
+
+def node_port(node: NodeId) -> Optional[int]:
+    return _get(lib.erln_node_port, node, c_uint16) or None
+
+
+def node_serves_epmd(node: NodeId) -> bool:
+    return bool(_get(lib.erln_node_serves_epmd, node, c_bool))
+
+
+def node_connect(node: NodeId, peer: str, timeout: Optional[float]) -> None:
+    check(lib.erln_node_connect(node, _text(peer), milliseconds(timeout)))
+
+
+def node_disconnect(node: NodeId, peer: str) -> bool:
+    was_connected = peer in node_list(node, "connected")
+    check(lib.erln_node_disconnect(node, _text(peer)))
+    return was_connected
+
+
+def node_ping(node: NodeId, peer: str, timeout: Optional[float]) -> bool:
+    pong = c_bool()
+    check(lib.erln_node_ping(node, _text(peer), milliseconds(timeout), byref(pong)))
+    return pong.value
+
+
+def _names(names: c_void_p) -> List[str]:
+    try:
+        return [lib.erln_names_get(names, index).decode() for index in range(lib.erln_names_count(names))]
+    finally:
+        lib.erln_names_free(names)
+
+
+def node_list(node: NodeId, which: str) -> List[str]:
+    names = c_void_p()
+    check(lib.erln_node_list(node, _choice(NODE_FILTERS, which, "which"), byref(names)))
+    return _names(names)
+
+
+def node_registered(node: NodeId) -> List[str]:
+    names = c_void_p()
+    check(lib.erln_node_registered(node, byref(names)))
+    return _names(names)
+
+
+def node_whereis(node: NodeId, name: str) -> Optional[Pid]:
+    pid = CPid()
+    status = lib.erln_node_whereis(node, _text(name), byref(pid))
+    if status == NoProcessError.status:
+        return None
+    check(status)
+    return pid.pid()
+
+
+def node_set_cookie(node: NodeId, peer: Optional[str], cookie: str) -> None:
+    check(lib.erln_node_set_cookie(node, _optional(peer), _text(cookie)))
+
+
+def node_make_ref(node: NodeId) -> Reference:
+    reference = CReference()
+    check(lib.erln_node_make_ref(node, byref(reference)))
+    return reference.reference()
+
+
+# ------------------------------------------------------------------------------------------------------ mailbox
+
+
+def mailbox_open(
+    node: NodeId,
+    name: Optional[str],
+    trap_exit: bool = False,
+    max_messages: int = 0,
+    max_bytes: int = 0,
+    overflow: str = "wait",
+) -> MailboxId:
+    options = c_void_p(lib.erln_mailbox_options_new())
+    try:
+        check(lib.erln_mailbox_options_set_trap_exit(options, trap_exit))
+        overflow_number = _choice(OVERFLOW, overflow, "overflow")
+        check(lib.erln_mailbox_options_set_limit(options, max_messages, max_bytes, overflow_number))
+        mailbox = MailboxId()
+        check(lib.erln_mailbox_open(node, _optional(name), options, byref(mailbox)))
+        return mailbox
+    finally:
+        lib.erln_mailbox_options_free(options)
+
+
+def mailbox_close(mailbox: MailboxId, reason: Optional[bytes] = None) -> None:
+    """Ends a mailbox with an encoded reason, or normally; one that has ended stays as it is."""
+    if reason is None:
+        status = lib.erln_mailbox_close(mailbox)
+    else:
+        status = lib.erln_mailbox_exit(mailbox, reason, len(reason))
+    if status != ClosedError.status:
+        check(status)
+
+
+def mailbox_pid(mailbox: MailboxId) -> Pid:
+    pid = CPid()
+    check(lib.erln_mailbox_pid(mailbox, byref(pid)))
+    return pid.pid()
+
+
+def mailbox_fd(mailbox: MailboxId) -> int:
+    return int(_get(lib.erln_mailbox_fd, mailbox, c_int32))
+
+
+def mailbox_register(mailbox: MailboxId, name: str) -> None:
+    check(lib.erln_mailbox_register(mailbox, _text(name)))
+
+
+def mailbox_unregister(mailbox: MailboxId) -> None:
+    check(lib.erln_mailbox_unregister(mailbox))
+
+
+def mailbox_set_trap_exit(mailbox: MailboxId, trap: bool) -> None:
+    check(lib.erln_mailbox_set_trap_exit(mailbox, trap))
+
+
+def mailbox_monitor_nodes(mailbox: MailboxId, on: bool, visible_only: bool, info: bool) -> None:
+    check(
+        lib.erln_mailbox_monitor_nodes(mailbox, visible_only, info)
+        if on
+        else lib.erln_mailbox_demonitor_nodes(mailbox)
+    )
+
+
+def mailbox_monitor_node(mailbox: MailboxId, peer: str, on: bool) -> None:
+    call = lib.erln_mailbox_monitor_node if on else lib.erln_mailbox_demonitor_node
+    check(call(mailbox, _text(peer)))
+
+
+def mailbox_load(mailbox: MailboxId) -> Tuple[int, int, int]:
+    messages, size, dropped = c_size_t(), c_size_t(), c_uint64()
+    check(lib.erln_mailbox_load(mailbox, byref(messages), byref(size), byref(dropped)))
+    return messages.value, size.value, dropped.value
+
+
+# ---------------------------------------------------------------------------------------- links, monitors, exits
+
+
+def monitor(mailbox: MailboxId, target: Any, alias: Optional[str]) -> Reference:
+    out = CReference()
+    check(lib.erln_monitor(mailbox, CTo.of(target), _choice(ALIAS_MODES, alias, "alias"), byref(out)))
+    return out.reference()
+
+
+def demonitor(mailbox: MailboxId, reference: Reference, flush: bool) -> None:
+    check(lib.erln_demonitor(mailbox, byref(CReference.of(reference)), flush))
+
+
+def link(mailbox: MailboxId, pid: Pid) -> None:
+    check(lib.erln_link(mailbox, byref(CPid.of(pid))))
+
+
+def unlink(mailbox: MailboxId, pid: Pid) -> None:
+    check(lib.erln_unlink(mailbox, byref(CPid.of(pid))))
+
+
+def send_exit(mailbox: MailboxId, pid: Pid, reason: bytes) -> None:
+    check(lib.erln_exit(mailbox, byref(CPid.of(pid)), reason, len(reason)))
+
+
+def alias(mailbox: MailboxId) -> Reference:
+    out = CReference()
+    check(lib.erln_alias(mailbox, byref(out)))
+    return out.reference()
+
+
+def unalias(mailbox: MailboxId, reference: Reference) -> None:
+    check(lib.erln_unalias(mailbox, byref(CReference.of(reference))))
+
+
+# ------------------------------------------------------------------------------------------- spawn and requests
+
+
+def export(mailbox: MailboxId, module: str, function: str, arity: Optional[int]) -> None:
+    check(lib.erln_export(mailbox, _text(module), _text(function), -1 if arity is None else arity))
+
+
+def unexport(node: NodeId, module: str, function: str, arity: Optional[int]) -> None:
+    check(lib.erln_unexport(node, _text(module), _text(function), -1 if arity is None else arity))
+
+
+def spawn(
+    mailbox: MailboxId, peer: str, module: str, function: str, args: bytes, flags: int, timeout: Optional[float]
+) -> Tuple[Pid, Reference]:
+    pid, reference = CPid(), CReference()
+    names = _text(peer), _text(module), _text(function)
+    check(lib.erln_spawn(mailbox, *names, args, len(args), flags, milliseconds(timeout), byref(pid), byref(reference)))
+    return pid.pid(), reference.reference()
+
+
+def spawn_request(mailbox: MailboxId, peer: str, module: str, function: str, args: bytes, flags: int) -> Reference:
+    out = CReference()
+    names = _text(peer), _text(module), _text(function)
+    check(lib.erln_spawn_request(mailbox, *names, args, len(args), flags, byref(out)))
+    return out.reference()
+
+
+def request_open(message: int) -> Tuple[c_void_p, Atom, Atom, bytes, Pid, Pid, Pid]:
+    """The request in a message, which is freed: its handle, module, function, encoded arguments, and its pid, its
+    caller's and the group leader's."""
+    request = c_void_p()
+    try:
+        check(lib.erln_msg_request(message, byref(request)))
+    finally:
+        lib.erln_msg_free(message)
+    module, function, arity, args = CBytes(), CBytes(), c_uint32(), CBytes()
+    check(lib.erln_request_function(request, byref(module), byref(function), byref(arity)))
+    check(lib.erln_request_args(request, byref(args)))
+    pids = []
+    for call in (lib.erln_request_pid, lib.erln_request_caller, lib.erln_request_leader):
+        pid = CPid()
+        check(call(request, byref(pid)))
+        pids.append(pid.pid())
+    names = Atom(module.bytes().decode()), Atom(function.bytes().decode())
+    return (request, *names, args.bytes(), *pids)  # type: ignore[return-value]
+
+
+def request_reply(request: c_void_p, result: bytes) -> None:
+    check(lib.erln_request_reply(request, result, len(result)))
+
+
+def request_fail(request: c_void_p, kind: str, reason: bytes) -> None:
+    check(lib.erln_request_fail(request, _choice(CLASSES, kind, "kind"), reason, len(reason)))
+
+
+def request_is_wanted(request: c_void_p) -> bool:
+    return bool(lib.erln_request_is_wanted(request))
+
+
+def request_free(request: c_void_p) -> None:
+    lib.erln_request_free(request)
+
+
+# ------------------------------------------------------------------------------------------------------- codec
+
+#: Functions of Python's stable ABI, in the order of `Functions` in src/ffi/python/api.rs.
+_FUNCTIONS = (
+    "Py_IncRef",
+    "Py_DecRef",
+    "PyList_New",
+    "PyList_SetItem",
+    "PyList_Size",
+    "PyList_GetItem",
+    "PyTuple_New",
+    "PyTuple_SetItem",
+    "PyTuple_Size",
+    "PyTuple_GetItem",
+    "PyDict_New",
+    "PyDict_SetItem",
+    "PyDict_Size",
+    "PyDict_Next",
+    "PyLong_FromLongLong",
+    "PyLong_FromUnsignedLongLong",
+    "PyLong_AsLongLongAndOverflow",
+    "PyFloat_FromDouble",
+    "PyFloat_AsDouble",
+    "PyBytes_FromStringAndSize",
+    "PyBytes_AsStringAndSize",
+    "PyUnicode_FromStringAndSize",
+    "PyUnicode_AsUTF8AndSize",
+    "PyObject_GetAttr",
+    "PyObject_GenericSetAttr",
+    "PyObject_CallObject",
+    "PyErr_SetObject",
+    "PyEval_SaveThread",
+    "PyEval_RestoreThread",
+    "PyErr_Fetch",
+    "PyErr_Restore",
+)
+
+
+#: What the library answers when there is no message.
+NOTHING = object()
+
+
+def _failure(status: int, text: str) -> Error:
+    """The exception for a status of the library; 0 stands for a term that cannot be encoded."""
+    return (BY_STATUS.get(status, Error) if status else EncodeError)(text)
+
+
+def _pause_collector() -> bool:
+    """Stops the collector of garbage and tells whether it ran."""
+    was_on = gc.isenabled()
+    gc.disable()
+    return was_on
+
+
+def _objects() -> Tuple[Any, ...]:
+    """Objects the codec knows, in the order of `Objects` in src/ffi/python/api.rs."""
+    from functools import partial
+
+    from . import _etf, _terms as t
+
+    # From 3.12 on the collector only runs between instructions.
+    collector = (None, None) if sys.version_info >= (3, 12) else (_pause_collector, gc.enable)
+    return (
+        None, True, False, int, float, str, bytes, list, tuple, dict,
+        t.Atom, t.Pid, t.Port, t.Reference, t.Fun, t.Export, t.BitString, t.Record, t.Frozen, t.ImproperList, t.Float,
+        *(partial(object.__new__, cls) for cls in (t.Pid, t.Port, t.Reference, t.Fun, t.Export, t.BitString, t.Record)),
+        _etf.freeze, _etf.int_from_bytes, _etf.int_to_bytes, t.exact_key, t.exact_keys, _etf.replace,
+        "_wire", "items", "tail",
+        *collector,
+        _request, NOTHING, _failure,
+    )  # fmt: skip
+
+
+def _request(message: int) -> Any:
+    """The `Request` that owns an erln_msg."""
+    from ._request import Request
+
+    return Request(message)
+
+
+def _reaches_in() -> bool:
+    """Whether the library may make Python objects: it counts references and walks containers under the interpreter
+    lock, as CPython with that lock allows."""
+    if sys.implementation.name != "cpython" or os.environ.get("ERLNODE_CODEC") == "python":
+        return False
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+
+
+def _introduce() -> None:
+    """Tells the library where Python's functions and our objects are."""
+    functions = (c_void_p * len(_FUNCTIONS))(
+        *(ctypes.cast(getattr(ctypes.pythonapi, name), c_void_p).value for name in _FUNCTIONS)
+    )
+    values = _objects()
+    objects = (c_void_p * len(values))(*(id(value) for value in values))
+    check(locked.erln_python_setup(functions, len(_FUNCTIONS), objects, len(values)))
+
+
+def _decode(data: bytes) -> Term:
+    return locked.erln_python_decode(data, len(data))
+
+
+def _send_bytes(mailbox: MailboxId, to: Any, message: Term, timeout_ms: int) -> None:
+    """`send` where terms cross the border as bytes."""
+    data = encode(message)
+    check(lib.erln_send_term(mailbox, CTo.of(to), data, len(data), timeout_ms))
+
+
+def _take_bytes(mailbox: MailboxId, reference: Optional[Reference], timeout_ms: int, detail: bool) -> Any:
+    """`take` where terms cross the border as bytes."""
+    message = c_void_p()
+    if reference is None:
+        status = lib.erln_mailbox_recv(mailbox, timeout_ms, byref(message))
+    else:
+        wanted = CReference.of(reference)
+        status = lib.erln_mailbox_recv_ref(mailbox, byref(wanted), timeout_ms, byref(message))
+    if status == Timeout.status:
+        return NOTHING
+    check(status)
+    kind, sender, payload = lib.erln_msg_kind(message), CPid(), CBytes()
+    known = lib.erln_msg_from(message, byref(sender))
+    if kind == MSG_REQUEST:
+        term = _request(message.value or 0)
+    else:
+        try:
+            check(lib.erln_msg_payload(message, byref(payload)))
+            term = decode(payload.bytes())
+        finally:
+            lib.erln_msg_free(message)
+    return (kind, term, sender.pid() if known else None) if detail else term
+
+
+#: Encodes and decodes without version byte; sends; takes a message, `NOTHING` if there is none in time.
+encode: Callable[[Term], bytes]
+decode: Callable[[bytes], Term]
+send: Callable[[MailboxId, Any, Term, int], None]
+take: Callable[[MailboxId, Optional[Reference], int, bool], Any]
+
+FAST = _reaches_in()
+if FAST:
+    _introduce()
+    encode, decode = locked.erln_python_encode, _decode
+    send, take = locked.erln_python_send, locked.erln_python_take
+else:
+    from ._etf import decode, encode
+
+    send, take = _send_bytes, _take_bytes

@@ -1,0 +1,392 @@
+"""Mailbox: a process of a node, as the program sees it.
+
+One queue, three ways to wait: `receive` blocks (Ctrl-C works), `fileno` can be polled, `receive_async` is awaited. Each
+of them first waits for the descriptor and then takes without waiting, so none holds what the others need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import time
+import warnings
+import weakref
+from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+from . import _abi
+from ._abi import NOTHING
+from ._errors import ClosedError, Error, Timeout
+from ._terms import Atom, Pid, Reference, Term
+
+if TYPE_CHECKING:
+    from ._node import Node
+
+#: Where a message can go: a pid, an alias, a name of this node, or a name of another: ``("name", "node@host")``.
+Target = Union[Pid, Reference, Atom, str, Tuple[Union[Atom, str], Union[Atom, str]]]
+
+#: A blocked receive first waits this long inside the library, where a partner that answers at once is heard soonest;
+#: signals are served after it at the latest.
+EAGER_MS = 2
+
+#: Waiting for an answer looks for signals this often.
+SELECTIVE_MS = 50
+
+
+#: The reason of an orderly end.
+NORMAL = Atom("normal")
+
+
+class Message(NamedTuple):
+    """A message with what is known about it besides its term."""
+
+    #: What it is: "message", "exit", "down", "nodeup", "nodedown", "spawn_reply" or "request".
+    kind: str
+    #: The message itself.
+    term: Term
+    #: Who sent it, where the protocol tells.
+    sender: Optional[Pid]
+
+
+KINDS = ("message", "exit", "down", "nodeup", "nodedown", "spawn_reply", "request")
+
+
+class _Readers:
+    """Tasks of one event loop that wait for descriptors; several may wait for one."""
+
+    def __init__(self) -> None:
+        self._waiting: Dict[int, List["asyncio.Future[None]"]] = {}
+
+    async def wait(self, fd: int, timeout: Optional[float]) -> None:
+        """Returns when ``fd`` is readable, or the time is over."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        waiting = self._waiting.setdefault(fd, [])
+        waiting.append(future)
+        if len(waiting) == 1:
+            loop.add_reader(fd, self._ready, fd)
+        timer = None if timeout is None else loop.call_later(timeout, _finish, future)
+        try:
+            await future
+        finally:
+            if timer is not None:
+                timer.cancel()
+            if future in waiting:
+                waiting.remove(future)
+                if not waiting:
+                    del self._waiting[fd]
+                    loop.remove_reader(fd)
+
+    def _ready(self, fd: int) -> None:
+        """Wakes who has waited longest; the descriptor stays readable while there is something for others."""
+        for future in self._waiting.get(fd, ()):
+            if not future.done():
+                future.set_result(None)
+                return
+
+
+def _finish(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+_all_readers: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Readers]" = weakref.WeakKeyDictionary()
+
+
+def _readers(loop: asyncio.AbstractEventLoop) -> _Readers:
+    """The table of the loop that runs now; a loop is looked up, never remembered."""
+    readers = _all_readers.get(loop)
+    if readers is None:
+        readers = _all_readers[loop] = _Readers()
+    return readers
+
+
+class Mailbox:
+    """A process of a node: a pid, perhaps a name, and a queue of messages. Made by ``Node.mailbox``.
+
+    Any thread may use it, several may receive from it. Close it, or use it in a ``with`` statement.
+    """
+
+    def __init__(self, node: "Node", handle: Any) -> None:
+        self._node = node
+        self._handle = handle
+        self._pid: Pid = _abi.mailbox_pid(handle)
+        self._fd = -1
+        self._closer = weakref.finalize(self, _discard, handle, repr(self._pid), os.getpid())
+        # At exit the node closes all of its mailboxes at once.
+        self._closer.atexit = False
+
+    # ------------------------------------------------------------------------------------------------ identity
+
+    @property
+    def pid(self) -> Pid:
+        """The pid others send to."""
+        return self._pid
+
+    @property
+    def node(self) -> "Node":
+        """The node it lives on."""
+        return self._node
+
+    @property
+    def closed(self) -> bool:
+        """True once it was closed, or ended by an exit signal."""
+        if not self._closer.alive:
+            return True
+        try:
+            _abi.mailbox_load(self._handle)
+        except ClosedError:
+            return True
+        return False
+
+    def __repr__(self) -> str:
+        return f"<Mailbox {self._pid!r}{' closed' if self.closed else ''}>"
+
+    def register(self, name: Union[Atom, str]) -> None:
+        """Gives it a name, so that ``(name, node)`` reaches it."""
+        _abi.mailbox_register(self._handle, str(name))
+
+    def unregister(self) -> None:
+        """Takes its name away, if it has one."""
+        _abi.mailbox_unregister(self._handle)
+
+    # ------------------------------------------------------------------------------------------------- sending
+
+    def send(self, to: Target, message: Term, timeout: Optional[float] = None) -> None:
+        """Sends a message. Connects to the node if needed.
+
+        Nothing is raised when nobody is there: as in Erlang, that shows by a monitor or a missing answer. ``timeout``
+        (seconds) bounds the time to connect, and to wait for room in the queue to a peer that reads slowly.
+        """
+        _abi.send(self._handle, to, message, _abi.FOREVER if timeout is None else _abi.milliseconds(timeout))
+
+    async def send_async(self, to: Target, message: Term, timeout: Optional[float] = None) -> None:
+        """`send` for asyncio: an unconnected or slow peer does not stop the event loop."""
+        try:
+            _abi.send(self._handle, to, message, 0)
+        except TimeoutError:
+            # Nothing was sent: no connection yet, or no room.
+            await asyncio.get_running_loop().run_in_executor(None, self.send, to, message, timeout)
+
+    # ----------------------------------------------------------------------------------------------- receiving
+
+    def receive(self, timeout: Optional[float] = None, reference: Optional[Reference] = None) -> Term:
+        """The next message. Waits ``timeout`` seconds (0: not at all, None: without limit), then raises `Timeout`.
+
+        With ``reference``, the next one that answers it: a reply tagged with it, the DOWN of a monitor, the reply to a
+        spawn request, or what was sent to that alias. Others stay where they are.
+
+        A call of an exported function arrives as a `Request`.
+        """
+        term = _abi.take(self._handle, reference, 0, False)
+        if term is not NOTHING:
+            return term
+        return self._wait(timeout, reference, False)
+
+    def receive_message(self, timeout: Optional[float] = None, reference: Optional[Reference] = None) -> Message:
+        """`receive`, with what is known about the message besides its term."""
+        kind, term, sender = self._wait(timeout, reference, True)
+        return Message(KINDS[kind], term, sender)
+
+    def _wait(self, timeout: Optional[float], reference: Optional[Reference], detail: bool) -> Any:
+        if timeout is not None and timeout <= 0:
+            result = _abi.take(self._handle, reference, 0, detail)
+            if result is NOTHING:
+                raise Timeout("timeout: no message waits")
+            return result
+        deadline = None if timeout is None else time.monotonic() + timeout
+        left_ms = float("inf") if timeout is None else timeout * 1000
+        # The descriptor tells of any message, so a wait for one that answers goes on inside, in slices.
+        slice_ms = EAGER_MS if reference is None else SELECTIVE_MS
+        result = _abi.take(self._handle, reference, max(1, int(min(slice_ms, left_ms))), detail)
+        poll = None
+        while result is NOTHING:
+            if deadline is not None:
+                left_ms = (deadline - time.monotonic()) * 1000
+                if left_ms <= 0:
+                    raise Timeout("timeout: no message arrived in time")
+            if reference is not None:
+                result = _abi.take(self._handle, reference, max(1, int(min(slice_ms, left_ms))), detail)
+                continue
+            if poll is None:
+                poll = select.poll()
+                poll.register(self.fileno(), select.POLLIN)
+            poll.poll(None if timeout is None else left_ms + 1)
+            result = _abi.take(self._handle, None, 0, detail)
+        return result
+
+    def __iter__(self) -> Iterator[Term]:
+        """Receives until it is closed."""
+        while True:
+            try:
+                yield self.receive()
+            except ClosedError:
+                return
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while messages wait, and once it is closed. Poll it; do not read or close it."""
+        if self._fd < 0:
+            self._fd = _abi.mailbox_fd(self._handle)
+        return self._fd
+
+    # -------------------------------------------------------------------------------------------------- asyncio
+
+    async def receive_async(self, timeout: Optional[float] = None, reference: Optional[Reference] = None) -> Term:
+        """`receive` for asyncio. Cancelling loses no message."""
+        term = _abi.take(self._handle, reference, 0, False)
+        if term is not NOTHING:
+            return term
+        if reference is not None:
+            return await self._answer(timeout, reference)
+        return await self._next(timeout)
+
+    async def _next(self, timeout: Optional[float]) -> Term:
+        """Waits for the descriptor, in the loop that runs now."""
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        readers = _readers(loop)
+        while True:
+            left = None if deadline is None else deadline - loop.time()
+            if left is not None and left <= 0:
+                raise Timeout("timeout: no message arrived in time")
+            await readers.wait(self.fileno(), left)
+            term = _abi.take(self._handle, None, 0, False)
+            if term is not NOTHING:
+                return term
+
+    async def _answer(self, timeout: Optional[float], reference: Reference) -> Term:
+        """Waits for one answer in a thread: the descriptor would also tell of messages that are none."""
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        while True:
+            left_ms = float(SELECTIVE_MS) if deadline is None else (deadline - loop.time()) * 1000
+            if left_ms <= 0:
+                raise Timeout("timeout: no message arrived in time")
+            wait_ms = max(1, int(min(SELECTIVE_MS, left_ms)))
+            term = await loop.run_in_executor(None, _abi.take, self._handle, reference, wait_ms, False)
+            if term is not NOTHING:
+                return term
+
+    async def __aiter__(self) -> AsyncIterator[Term]:
+        while True:
+            try:
+                message = await self.receive_async()
+            except ClosedError:
+                return
+            yield message
+
+    # ------------------------------------------------------------------------------------------ other processes
+
+    def link(self, pid: Pid) -> None:
+        """Links the two: when one ends, the other gets an exit signal. A dead or unknown pid answers with one."""
+        _abi.link(self._handle, pid)
+
+    def unlink(self, pid: Pid) -> None:
+        """Takes a link back."""
+        _abi.unlink(self._handle, pid)
+
+    def trap_exit(self, on: bool = True) -> None:
+        """Whether exit signals arrive as messages ``(EXIT, pid, reason)`` instead of ending the mailbox."""
+        _abi.mailbox_set_trap_exit(self._handle, on)
+
+    def monitor(self, target: Target, alias: Optional[str] = None) -> Reference:
+        """Watches a process: when it ends, ``(DOWN, reference, process, target, reason)`` arrives, exactly once.
+
+        With ``alias``, the reference also is an address that others can send to: until it is taken back ("explicit"),
+        as long as the monitor lasts ("demonitor"), or for one message, which ends the monitor too ("reply").
+        """
+        return _abi.monitor(self._handle, target, alias)
+
+    def demonitor(self, reference: Reference, flush: bool = True) -> None:
+        """Ends a monitor. With ``flush``, a DOWN of it that has arrived is removed."""
+        _abi.demonitor(self._handle, reference, flush)
+
+    def exit(self, pid: Pid, reason: Term = NORMAL) -> None:
+        """Sends an exit signal, as ``exit(Pid, Reason)``."""
+        _abi.send_exit(self._handle, pid, _abi.encode(reason))
+
+    def alias(self) -> Reference:
+        """A reference that others can send to, until `unalias`."""
+        return _abi.alias(self._handle)
+
+    def unalias(self, reference: Reference) -> None:
+        """Takes an alias back; what is sent to it from then on is dropped."""
+        _abi.unalias(self._handle, reference)
+
+    def monitor_nodes(self, on: bool = True, visible_only: bool = False, info: bool = False) -> None:
+        """Whether ``(nodeup, Node, Info)`` and ``(nodedown, Node, Info)`` arrive (without Info unless ``info``)."""
+        _abi.mailbox_monitor_nodes(self._handle, on, visible_only, info)
+
+    def monitor_node(self, node: Union[Atom, str], on: bool = True) -> None:
+        """``(nodedown, Node)`` arrives once when the connection to the node ends; at once if there is none."""
+        _abi.mailbox_monitor_node(self._handle, str(node), on)
+
+    def spawn(
+        self,
+        node: Union[Atom, str],
+        module: Union[Atom, str],
+        function: Union[Atom, str],
+        args: Sequence[Term] = (),
+        *,
+        link: bool = False,
+        monitor: bool = False,
+        timeout: Optional[float] = None,
+    ) -> Tuple[Pid, Reference]:
+        """Starts ``module:function(*args)`` on a node and waits for its pid. The reference is that of the monitor."""
+        names = str(node), str(module), str(function)
+        return _abi.spawn(self._handle, *names, _abi.encode(list(args)), _spawn_flags(link, monitor), timeout)
+
+    def spawn_request(
+        self,
+        node: Union[Atom, str],
+        module: Union[Atom, str],
+        function: Union[Atom, str],
+        args: Sequence[Term] = (),
+        *,
+        link: bool = False,
+        monitor: bool = False,
+    ) -> Reference:
+        """`spawn` without waiting: ``(spawn_reply, reference, ok, pid)`` or ``(..., error, reason)`` arrives."""
+        names = str(node), str(module), str(function)
+        return _abi.spawn_request(self._handle, *names, _abi.encode(list(args)), _spawn_flags(link, monitor))
+
+    def export(self, module: Union[Atom, str], function: Union[Atom, str], arity: Optional[int] = None) -> None:
+        """Lets peers run ``module:function/arity`` (any arity if None): their calls arrive here as `Request`.
+
+        Elixir modules are written in full: "Elixir.Kate".
+        """
+        _abi.export(self._handle, str(module), str(function), arity)
+
+    # -------------------------------------------------------------------------------------------------- closing
+
+    def close(self, reason: Term = NORMAL) -> None:
+        """Ends the process: links and monitors hear of it with ``reason``, and whoever waits gets `ClosedError`."""
+        if self._closer.detach() is not None:
+            _abi.mailbox_close(self._handle, None if reason is NORMAL else _abi.encode(reason))
+
+    def __enter__(self) -> "Mailbox":
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self.close()
+
+    async def __aenter__(self) -> "Mailbox":
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        self.close()
+
+
+def _spawn_flags(link: bool, monitor: bool) -> int:
+    return (_abi.SPAWN_LINK if link else 0) | (_abi.SPAWN_MONITOR if monitor else 0)
+
+
+def _discard(handle: Any, name: str, process: int) -> None:
+    """Closes a mailbox that the program has lost."""
+    if process != os.getpid():
+        return  # a copy that a fork made; the parent still has its own
+    warnings.warn(f"mailbox {name} was not closed", ResourceWarning, stacklevel=2)
+    try:
+        _abi.mailbox_close(handle)
+    except Error:
+        pass  # its node is gone

@@ -1,0 +1,230 @@
+"""Node: this program as a member of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+import warnings
+import weakref
+from typing import Any, List, Optional, Tuple, Union
+
+from . import _abi, _terms
+from ._errors import Error
+from ._mailbox import Mailbox, Target
+from ._terms import Atom, Pid, Reference, Term
+
+#: Nodes of this process that were not stopped; at exit they are, so that peers hear of it at once.
+_running: "weakref.WeakSet[Node]" = weakref.WeakSet()
+
+
+class Node:
+    """A node of an Erlang/Elixir cluster.
+
+        with Node("py@localhost", cookie="secret") as node, node.mailbox("echo") as box:
+            message = box.receive(timeout=5)
+
+    ``name`` is ``alive@host``; without a host, this machine's is added. ``names`` is "short" or "long" where the host
+    part does not tell. Hidden unless ``visible``. The cookie is read from ``~/.erlang.cookie`` unless given. Without a
+    name it is ``nonode@nohost``: no port is open, and mailboxes of this program can talk to each other.
+
+    epmd is asked at ERL_EPMD_ADDRESS and ERL_EPMD_PORT; where none answers on this machine, the node serves one itself
+    (``embedded_epmd=False`` forbids that).
+    """
+
+    def __init__(
+        self,
+        name: Optional[str] = None,
+        *,
+        cookie: Optional[str] = None,
+        cookie_file: Union[None, str, "os.PathLike[str]"] = None,
+        visible: bool = False,
+        names: Optional[str] = None,
+        listen: bool = True,
+        listen_address: Optional[str] = None,
+        port: Union[None, int, Tuple[int, int]] = None,
+        known_port: Optional[int] = None,
+        epmd_address: Optional[str] = None,
+        epmd_port: Optional[int] = None,
+        embedded_epmd: bool = True,
+        ipv6: bool = False,
+        ticktime: Optional[float] = None,
+        setup_time: Optional[float] = None,
+        auto_connect: str = "always",
+        **options: Any,
+    ) -> None:
+        self._handle = _abi.node_start(
+            name,
+            cookie=cookie,
+            cookie_file=None if cookie_file is None else os.fspath(cookie_file),
+            visible=visible,
+            names=names,
+            listen=listen,
+            listen_address=listen_address,
+            port=(port, port) if isinstance(port, int) else port,
+            known_port=known_port,
+            epmd=(epmd_address, epmd_port, embedded_epmd),
+            ipv6=ipv6,
+            ticktime=ticktime,
+            setup_time=setup_time,
+            auto_connect=auto_connect,
+            **options,
+        )
+        self._closer = weakref.finalize(self, _discard, self._handle, name or "nonode@nohost", os.getpid())
+        self._closer.atexit = False
+        self._sender: Optional[Mailbox] = None
+        self._sender_lock = threading.Lock()
+        _running.add(self)
+
+    # ------------------------------------------------------------------------------------------------ identity
+
+    @property
+    def name(self) -> str:
+        """Its full name; "nonode@nohost" while it has none."""
+        return _abi.node_name(self._handle)
+
+    @property
+    def alive(self) -> bool:
+        """True if it has a name."""
+        return _abi.node_is_alive(self._handle)
+
+    @property
+    def creation(self) -> int:
+        """What tells this start of the node from earlier ones."""
+        return _abi.node_creation(self._handle)
+
+    @property
+    def port(self) -> Optional[int]:
+        """The TCP port it listens on; None if it does not listen."""
+        return _abi.node_port(self._handle)
+
+    def __repr__(self) -> str:
+        return f"<Node {self.name if self._closer.alive else 'stopped'}>"
+
+    # --------------------------------------------------------------------------------------------------- peers
+
+    def connect(self, node: Union[Atom, str], timeout: Optional[float] = None) -> None:
+        """Connects to a node. Raises what prevented it, with the cure: see `ConnectError`."""
+        _abi.node_connect(self._handle, str(node), timeout)
+
+    async def connect_async(self, node: Union[Atom, str], timeout: Optional[float] = None) -> None:
+        """`connect` for asyncio."""
+        await asyncio.get_running_loop().run_in_executor(None, self.connect, node, timeout)
+
+    def disconnect(self, node: Union[Atom, str]) -> bool:
+        """Ends the connection to a node; False if there was none."""
+        return _abi.node_disconnect(self._handle, str(node))
+
+    def ping(self, node: Union[Atom, str], timeout: Optional[float] = None) -> bool:
+        """True if the node can be connected and answers, as ``net_adm:ping/1``."""
+        return _abi.node_ping(self._handle, str(node), timeout)
+
+    async def ping_async(self, node: Union[Atom, str], timeout: Optional[float] = None) -> bool:
+        """`ping` for asyncio."""
+        return await asyncio.get_running_loop().run_in_executor(None, self.ping, node, timeout)
+
+    def nodes(self, which: str = "visible") -> List[str]:
+        """Names of other nodes: "visible", "hidden", "connected" (both) or "known" (ever heard of)."""
+        return _abi.node_list(self._handle, which)
+
+    def set_cookie(self, cookie: str, node: Union[None, Atom, str] = None) -> None:
+        """Changes the cookie for all peers, or for one. Connections stay as they are."""
+        _abi.node_set_cookie(self._handle, None if node is None else str(node), cookie)
+
+    # ----------------------------------------------------------------------------------------------- processes
+
+    def mailbox(self, name: Union[None, Atom, str] = None, *, trap_exit: bool = False, **options: Any) -> Mailbox:
+        """A new process of this node, registered under ``name`` if given.
+
+        With ``trap_exit``, exit signals of linked processes arrive as messages; without, they end the mailbox.
+        """
+        handle = _abi.mailbox_open(self._handle, None if name is None else str(name), trap_exit=trap_exit, **options)
+        return Mailbox(self, handle)
+
+    def whereis(self, name: Union[Atom, str]) -> Optional[Pid]:
+        """The pid registered as ``name`` on this node."""
+        return _abi.node_whereis(self._handle, str(name))
+
+    def registered(self) -> List[str]:
+        """All names registered on this node."""
+        return _abi.node_registered(self._handle)
+
+    def make_reference(self) -> Reference:
+        """A reference that nobody else has."""
+        return _abi.node_make_ref(self._handle)
+
+    def send(self, to: Target, message: Term, timeout: Optional[float] = None) -> None:
+        """Sends a message from a process of the node's own, for programs that expect no answer. See `Mailbox.send`."""
+        sender = self._sender
+        if sender is None:
+            with self._sender_lock:
+                sender = self._sender
+                if sender is None:
+                    sender = self._sender = self.mailbox()
+        sender.send(to, message, timeout)
+
+    # ------------------------------------------------------------------------------------------------ stopping
+
+    @property
+    def stopped(self) -> bool:
+        """True once `stop` was called."""
+        return not self._closer.alive
+
+    def stop(self) -> None:
+        """Leaves the cluster: connections end, mailboxes close, who waits gets `ClosedError`. Again: nothing happens."""
+        if self._closer.detach() is not None:
+            _running.discard(self)
+            if self._sender is not None:
+                self._sender._closer.detach()
+            _abi.node_stop(self._handle)
+
+    def _forked(self) -> None:
+        """Forgets what belongs to the parent of a fork."""
+        self._closer.detach()
+        if self._sender is not None:
+            self._sender._closer.detach()
+
+    def __enter__(self) -> "Node":
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> "Node":
+        return self
+
+    async def __aexit__(self, *exc: Any) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self.stop)
+
+
+def _discard(handle: Any, name: str, process: int) -> None:
+    """Stops a node that the program has lost."""
+    if process != os.getpid():
+        return  # a copy that a fork made; the parent still has its own
+    warnings.warn(f"node {name} was not stopped", ResourceWarning, stacklevel=2)
+    _abi.node_stop(handle)
+
+
+def _stop_all() -> None:
+    """At the end of the interpreter: peers hear of it at once, and threads that wait in a mailbox are woken."""
+    for node in list(_running):
+        try:
+            node.stop()
+        except Error:
+            pass  # nothing can be done about it any more
+
+
+def _after_fork() -> None:
+    """The child has none of the parent's nodes; using one raises `ForkedError`, starting a new one works."""
+    for node in list(_running):
+        node._forked()
+    _running.clear()
+    _terms._reset_after_fork()
+
+
+atexit.register(_stop_all)
+# Before the threads are joined at exit: one that waits in a mailbox would keep the interpreter from ending.
+getattr(threading, "_register_atexit", lambda stop: None)(_stop_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
