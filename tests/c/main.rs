@@ -40,6 +40,21 @@ fn every_program_passes() {
 }
 
 #[test]
+fn the_cpp_programs_pass_in_every_dialect_from_17_on() {
+    let include = format!("-I{}", root().join("bindings/cpp").display());
+    for entry in fs::read_dir(root().join("tests/cpp")).unwrap() {
+        let source = entry.unwrap().path();
+        let name = source.file_stem().unwrap().to_str().unwrap();
+        for dialect in ["c++17", "c++20"] {
+            let program = build().join(format!("{name}-{dialect}"));
+            compile("c++", &[&format!("-std={dialect}"), "-g", &include], &source, &program)
+                .and_then(|()| run(&program))
+                .unwrap_or_else(|text| panic!("{name} as {dialect}:\n{text}"));
+        }
+    }
+}
+
+#[test]
 fn every_program_is_in_the_table() {
     for entry in fs::read_dir(root().join("tests/c")).unwrap() {
         let path = entry.unwrap().path();

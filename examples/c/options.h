@@ -1,0 +1,109 @@
+// What the C examples share: their options, and an orderly end.
+//
+//     PROGRAM --name NODE --cookie COOKIE [--visible] [--ping NODE]
+
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "erlnode.h"
+
+struct options {
+    const char *name;
+    const char *cookie;
+    bool visible;
+    const char *ping;
+};
+
+// Ends the program with the library's words unless a call succeeded.
+static inline void must(erln_status status) {
+    if (status != ERLN_OK) {
+        fprintf(stderr, "error: %s\n", erln_last_error());
+        exit(1);
+    }
+}
+
+static inline struct options options_of(int argc, char **argv) {
+    struct options options = {NULL, NULL, false, NULL};
+    for (int n = 1; n < argc; n++) {
+        const char **value = NULL;
+        if (strcmp(argv[n], "--name") == 0) value = &options.name;
+        if (strcmp(argv[n], "--cookie") == 0) value = &options.cookie;
+        if (strcmp(argv[n], "--ping") == 0) value = &options.ping;
+        if (value != NULL && n + 1 < argc) {
+            *value = argv[++n];
+        } else if (strcmp(argv[n], "--visible") == 0) {
+            options.visible = true;
+        } else {
+            fprintf(stderr, "usage: %s --name NODE --cookie COOKIE [--visible] [--ping NODE]\n", argv[0]);
+            exit(2);
+        }
+    }
+    return options;
+}
+
+// Starts the node that the options ask for.
+static inline erln_node start_node(struct options options) {
+    erln_config *config = erln_config_new(options.name);
+    if (config == NULL) must(ERLN_ERR_ARGUMENT);
+    if (options.cookie != NULL) must(erln_config_set_cookie(config, options.cookie));
+    must(erln_config_set_visible(config, options.visible));
+    erln_node node;
+    must(erln_node_start(config, &node));
+    erln_config_free(config);
+    return node;
+}
+
+// Says that the node can be reached, in the form that scripts wait for.
+static inline void say_ready(erln_node node) {
+    erln_name name;
+    must(erln_node_name(node, &name));
+    printf("ready %s\n", name.text);
+    fflush(stdout);
+}
+
+// SIGTERM and SIGINT end the program through a pipe, which a loop can watch beside its mailbox.
+static int stop_pipe[2];
+
+static void stop_on_signal(int number) {
+    (void)number;
+    // Nothing can be done in a signal handler if the pipe is full, and then it is readable anyway.
+    ssize_t ignored = write(stop_pipe[1], "x", 1);
+    (void)ignored;
+}
+
+static inline void watch_signals(void) {
+    if (pipe(stop_pipe) != 0) {
+        perror("pipe");
+        exit(1);
+    }
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = stop_on_signal;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
+// The next message, or NULL when it is time to stop.
+static inline erln_msg *next_message(erln_mailbox box) {
+    int32_t fd;
+    must(erln_mailbox_fd(box, &fd));
+    for (;;) {
+        erln_msg *msg;
+        erln_status status = erln_mailbox_recv(box, 0, &msg);
+        if (status == ERLN_OK) return msg;
+        if (status != ERLN_ERR_TIMEOUT) return NULL;
+        struct pollfd both[2] = {{fd, POLLIN, 0}, {stop_pipe[0], POLLIN, 0}};
+        if (poll(both, 2, -1) < 0 && errno != EINTR) return NULL;
+        if (both[1].revents != 0) return NULL;
+    }
+}
+
+#endif

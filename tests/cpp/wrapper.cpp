@@ -1,0 +1,113 @@
+// The C++ wrapper: terms there and back, two nodes, exceptions, and objects that own their handles.
+
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "erlnode.hpp"
+
+#define CHECK(condition)                                                            \
+    do {                                                                            \
+        if (!(condition)) {                                                         \
+            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);    \
+            std::exit(1);                                                           \
+        }                                                                           \
+    } while (0)
+
+constexpr int patience_ms = 20000;
+
+template <class Call>
+erln_status status_of(Call call) {
+    try {
+        call();
+        return ERLN_OK;
+    } catch (const erlnode::Error &error) {
+        CHECK(std::string(error.what()).size() > 0);
+        return error.status();
+    }
+}
+
+static void terms() {
+    erlnode::Writer writer;
+    writer.tuple(3).atom("put").binary("k\0y").map(1).atom("n").integer(7);
+    std::string term(writer.finish());
+    std::string key;
+    int n = 0;
+    erlnode::Reader reader(term);
+    CHECK(reader.match("{put, ~b, #{n := ~i}}", key, n));
+    CHECK(n == 7 && key == "k");
+    reader.finish();
+
+    writer.clear();
+    long large = 1L << 40;
+    writer.write("{~i, ~l, ~u, ~d, ~w, ~a, ~S, ~b, ~t}", -1, large, 5u, 2, true, "atom", std::string("text"),
+                 std::string_view("a\0b", 3), erlnode::Encoded{term});
+    int i;
+    std::int64_t l;
+    std::uint64_t u;
+    double d;
+    bool b;
+    std::string_view atom, text, binary, inner;
+    CHECK(erlnode::Reader(writer.finish())
+              .match("{~i, ~l, ~u, ~d, ~w, ~a, ~S, ~b, ~t}", i, l, u, d, b, atom, text, binary, inner));
+    CHECK(i == -1 && l == large && u == 5 && d == 2.0 && b);
+    CHECK(atom == "atom" && text == "text" && binary == std::string_view("a\0b", 3) && inner == term);
+
+    erlnode::Reader numbers(std::string_view("\x6b\x00\x02\x01\x02", 5));
+    CHECK(numbers.kind() == ERLN_KIND_STRING);
+    CHECK(!numbers.integer());
+    CHECK(numbers.list() == 2u && numbers.integer() == 1 && numbers.integer() == 2 && numbers.nil());
+
+    writer.clear();
+    CHECK(status_of([&] { writer.write("{~i}"); }) == ERLN_ERR_ARGUMENT);
+    CHECK(status_of([&] { writer.write("{}", 1); }) == ERLN_ERR_ARGUMENT);
+    CHECK(status_of([&] { writer.write("{~q}", 1); }) == ERLN_ERR_ARGUMENT);
+    CHECK(status_of([&] { writer.write("{~i}", "text"); }) == ERLN_ERR_ARGUMENT);
+    CHECK(status_of([&] { writer.write("{~p}", 1); }) == ERLN_ERR_ARGUMENT);
+    CHECK(status_of([&] { writer.write("{~u}", -1); }) == ERLN_ERR_ARGUMENT);
+    CHECK(status_of([&] { erlnode::Reader(term).match("{~i}", key); }) == ERLN_ERR_ARGUMENT);
+    CHECK(status_of([&] { erlnode::Reader("\x68").finish(); }) == ERLN_ERR_MALFORMED);
+}
+
+static void nodes() {
+    erlnode::Node a(erlnode::Config("ffi_cpp_a@localhost").cookie("cpp-test"));
+    erlnode::Node b(erlnode::Config("ffi_cpp_b@localhost").cookie("cpp-test"));
+    CHECK(a.name() == "ffi_cpp_a@localhost");
+    erlnode::Mailbox box = a.mailbox("server"), client = b.mailbox();
+    CHECK(b.ping(a.name(), patience_ms));
+    CHECK(!b.ping("ffi_cpp_nobody@localhost", patience_ms));
+    CHECK(status_of([&] { b.connect("ffi_cpp_nobody@localhost", patience_ms); }) == ERLN_ERR_NAME_UNKNOWN);
+    CHECK(b.nodes().size() == 1);
+    CHECK(a.whereis("server") && erlnode::same(*a.whereis("server"), box.pid()) && !a.whereis("nobody"));
+
+    std::thread server([&] {
+        auto message = box.receive(patience_ms);
+        CHECK(message);
+        erln_pid from;
+        erln_ref tag;
+        int n;
+        CHECK(message->match("{double, ~p, ~r, ~i}", from, tag, n));
+        box.send(from, "{~r, ~i}", tag, 2 * n);
+    });
+    erln_ref tag = b.make_ref();
+    client.send({"server", a.name()}, "{double, ~p, ~r, ~i}", client.pid(), tag, 21);
+    auto answer = client.receive(tag, patience_ms);
+    int n = 0;
+    CHECK(answer && answer->match("{_, ~i}", n) && n == 42);
+    CHECK(answer->text().find("42") != std::string_view::npos);
+    server.join();
+
+    erln_ref monitor = client.monitor(box.pid());
+    erlnode::Mailbox moved = std::move(box);
+    moved = a.mailbox();  // The former one ends when the object that was swapped in does.
+    { erlnode::Mailbox end = std::move(box); }
+    auto down = client.receive(monitor, patience_ms);
+    CHECK(down && down->kind() == ERLN_MSG_DOWN);
+    CHECK(!client.receive(0));
+}
+
+int main() {
+    terms();
+    nodes();
+    return 0;
+}
