@@ -34,6 +34,7 @@ pub mod ei;
 pub use error::{Error, Result};
 #[cfg(feature = "node")]
 pub use node::{
-    config::AutoConnect, config::Config, config::Names, events::MonitorNodes, events::NodeType, mailbox::Mailbox, mailbox::MailboxOptions, message::Message, message::MessageKind,
-    send::Target, Node, NodeFilter,
+    config::AutoConnect, config::Config, config::Names, events::MonitorNodes, events::NodeType,
+    mailbox::Mailbox, mailbox::MailboxOptions, message::Message, message::MessageKind, send::Target, Node,
+    NodeFilter,
 };

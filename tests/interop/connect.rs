@@ -1,6 +1,6 @@
 //! Scenarios 1 to 3 with a node of ours in this process: names, connecting both ways, cookies, coming and going.
 
-use erlnode::{Error, MonitorNodes, Names, Node, NodeFilter};
+use erlnode::{Config, Error, MonitorNodes, Names, Node, NodeFilter};
 
 use crate::support::ours::{mailbox, next_text, registered, start};
 use crate::support::{Cluster, PATIENCE};
@@ -15,7 +15,7 @@ fn names(node: &Node, filter: NodeFilter) -> Vec<String> {
 
 #[test]
 fn a_node_without_a_name_is_not_alive() {
-    let node = start(Cluster::without_epmd().config("").listen(false));
+    let node = start(Config::new("").cookie("monster"));
     assert!(!node.is_alive());
     assert_eq!(node.name().as_str(), "nonode@nohost");
     assert_eq!(node.port(), None);
@@ -71,13 +71,14 @@ fn a_hidden_beam_is_listed_as_hidden() {
 }
 
 #[test]
-fn ping_works_both_ways_and_says_pang_to_nobody() {
+fn ping_works_both_ways_and_says_why_it_does_not() {
     let cluster = Cluster::new();
     let mut alex = cluster.beam("alex");
     let ours = cluster.node("ours");
     assert!(ours.ping(ALEX, Some(PATIENCE)).unwrap());
     assert_eq!(alex.elixir("Node.ping(:ours@localhost)"), ":pong");
-    assert!(!ours.ping("nobody@localhost", Some(PATIENCE)).unwrap());
+    let error = ours.ping("nobody@localhost", Some(PATIENCE)).unwrap_err();
+    assert!(matches!(error, Error::NameUnknown { .. }), "{error}");
 }
 
 #[test]
@@ -164,6 +165,7 @@ fn short_and_long_names_do_not_connect_and_the_error_says_why() {
     let error = ours.connect("alex@127.0.0.1", Some(PATIENCE)).unwrap_err();
     assert!(matches!(error, Error::NameKind { .. }), "{error}");
     assert_eq!(long.elixir("Node.connect(:ours@localhost)"), "false");
+    ours.stop();
     let ours = start(cluster.config("ours@127.0.0.1").names(Names::Long));
     ours.connect("alex@127.0.0.1", Some(PATIENCE)).unwrap();
 }

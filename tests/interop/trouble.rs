@@ -44,12 +44,12 @@ fn a_silent_beam_is_a_nodedown_after_the_ticktime() {
     alex.process().signal(Signal::Continue);
 }
 
-/// Longer than the ticktime of the BEAM without a word from the program: our ticks alone keep the link.
+/// Longer than the ticktime without a word from the programs: ticks alone keep the link, both ways.
 #[test]
 fn an_idle_connection_lives_on_our_ticks() {
     let cluster = Cluster::new();
     let mut alex = cluster.beam_with("alex", &["-kernel", "net_ticktime", "2"]);
-    let ours = cluster.node("ours");
+    let ours = start(cluster.config("ours").ticktime(Duration::from_secs(2)));
     ours.connect(ALEX, Some(PATIENCE)).unwrap();
     alex.elixir("Node.monitor(:ours@localhost, true)");
     assert_eq!(alex.elixir("receive do message -> message after 6_000 -> :still_there end"), ":still_there");
