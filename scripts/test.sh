@@ -18,7 +18,6 @@ STEPS=(
   ei:
   library:
   c:
-  cpp:
   python:
   interop:distributed
 )
@@ -36,7 +35,7 @@ step_clippy() {
 }
 
 # The test targets that are steps of their own; `rust` is all others, layers, header, symbols and guarded among them.
-APART=' interop c cpp '
+APART=' interop c '
 step_rust() {
   local targets=() file
   for file in tests/*.rs tests/*/main.rs; do
@@ -58,7 +57,6 @@ step_library() { run scripts/examples.sh; }
 
 # Programs in C and C++, compiled and run by a table.
 step_c() { run cargo test --no-fail-fast --test c -- $FILTER; }
-step_cpp() { run cargo test --no-fail-fast --test cpp -- $FILTER; }
 step_python() { run scripts/test-python.sh; }
 
 # The number of threads is the number of BEAMs at a time.
@@ -69,7 +67,6 @@ lacks() {
   case $1 in
     interop) have erl || say "no Erlang on this machine (erl is not in the path)" ;;
     c) [ -f tests/c/main.rs ] || say "nothing there yet" ;;
-    cpp) [ -f tests/cpp/main.rs ] || say "nothing there yet" ;;
     python) compgen -G 'bindings/python/tests/test_*.py' >/dev/null || say "nothing there yet" ;;
   esac
 }
@@ -77,7 +74,7 @@ lacks() {
 # How many tests a step has that cannot run, or shall not.
 count_tests() {
   case $1 in
-    interop | c | cpp) cargo test --test "$1" -- --list 2>/dev/null </dev/null | grep -c ': test$' || true ;;
+    interop | c) cargo test --test "$1" -- --list 2>/dev/null </dev/null | grep -c ': test$' || true ;;
     *) say 0 ;;
   esac
 }

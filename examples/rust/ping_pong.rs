@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use erlnode::term::Writer;
 use erlnode::{Config, Error, Mailbox, Node, Result, Target};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 struct Options {
     name: String,
@@ -33,15 +35,32 @@ fn run(options: &Options) -> Result<()> {
         Some(peer) => call(&mailbox, peer),
         None => {
             mailbox.register("pong")?;
+            stop_at_a_signal(&node)?;
             println!("ready {}", node.name());
             serve(&mailbox)
         }
     }
 }
 
+/// SIGTERM and Ctrl-C stop the node, and that ends the waiting in `serve`.
+fn stop_at_a_signal(node: &Node) -> Result<()> {
+    let mut signals =
+        Signals::new([SIGTERM, SIGINT]).map_err(|error| Error::io("cannot watch for signals", &error))?;
+    let node = node.clone();
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            node.stop();
+        }
+    });
+    Ok(())
+}
+
 fn serve(mailbox: &Mailbox) -> Result<()> {
     loop {
-        let message = mailbox.recv(None)?;
+        let message = match mailbox.recv(None) {
+            Err(Error::Closed(_)) => return Ok(()),
+            received => received?,
+        };
         let mut reader = message.reader();
         if reader.tuple_of(2) && reader.atom_is("ping") {
             if let Some(pid) = reader.pid() {
@@ -62,7 +81,7 @@ fn call(mailbox: &Mailbox, peer: &str) -> Result<()> {
     let ping = ping.finish()?;
     mailbox.send(&Target::name_node("pong", peer)?, &ping, Some(Duration::from_secs(10)))?;
     let answer = mailbox.recv(Some(Duration::from_secs(10)))?;
-    println!("{:?}", answer.term()?);
+    println!("{}", answer.term()?);
     Ok(())
 }
 

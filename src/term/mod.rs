@@ -42,8 +42,8 @@ pub use writer::Writer;
 #[cfg(feature = "ffi")]
 pub(crate) mod put {
     pub(crate) use super::writer::{
-        put_atom as atom, put_byte_string as byte_string, put_counted as counted, put_i64 as i64, put_pid as pid,
-        put_port as port, put_reference as reference, put_tuple as tuple,
+        put_atom as atom, put_byte_string as byte_string, put_counted as counted, put_i64 as i64,
+        put_pid as pid, put_port as port, put_reference as reference, put_tuple as tuple,
     };
 }
 

@@ -129,7 +129,7 @@ fn a_wrong_cookie_is_named_as_the_reason(language: &str) {
         !error.contains("wrong-secret") && !error.contains(cluster.cookie()),
         "a cookie is printed: {error}"
     );
-    assert_eq!(alex.elixir("Node.list(:known)"), "[]", "nothing is left over there");
+    assert_eq!(alex.elixir("Node.list(:connected)"), "[]");
 }
 
 fn a_name_in_use_is_named_as_the_reason(language: &str) {
