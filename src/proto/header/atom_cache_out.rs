@@ -35,6 +35,14 @@ struct Entry {
     new: bool,
 }
 
+/// Why an atom gets no entry.
+enum Spelled {
+    /// It stays as it is.
+    Out,
+    /// It is none.
+    Wrong,
+}
+
 /// Bytes `start..end` of a term become `82 entry`.
 pub(super) struct Edit {
     start: usize,
@@ -75,29 +83,35 @@ impl AtomCacheOut {
                 }
                 _ => return Ok(()), // Latin-1: stays as it is
             };
-            if let Some(entry) = self.entry(text) {
-                edits.push(Edit { start, end, entry });
+            match self.entry(text) {
+                Ok(entry) => edits.push(Edit { start, end, entry }),
+                Err(Spelled::Out) => {}
+                Err(Spelled::Wrong) => return Err(Malformed::new("UTF-8 of an atom", start)),
             }
             Ok(())
         })
     }
 
-    /// The entry of this packet for an atom; `None` if it has to be spelled out.
-    fn entry(&mut self, text: &[u8]) -> Option<u8> {
+    /// The entry of this packet for an atom.
+    fn entry(&mut self, text: &[u8]) -> Result<u8, Spelled> {
         if text.len() < MIN_TEXT || text.len() > MAX_TEXT {
-            return None;
+            return Err(Spelled::Out);
         }
         let place = hash(text);
-        let slot = self.slots.get_mut(usize::from(place))?;
+        let slot = self.slots.get_mut(usize::from(place)).ok_or(Spelled::Out)?;
         let same = slot.text == text;
         if slot.packet == self.packet {
-            return same.then_some(slot.entry);
+            return if same { Ok(slot.entry) } else { Err(Spelled::Out) };
         }
         if self.entries.len() == MAX_ENTRIES {
-            return None;
+            return Err(Spelled::Out);
         }
         let new = !(slot.known && same);
         if new {
+            // Wrong text in a term loses one message at worst; in the section it would cost the connection.
+            if std::str::from_utf8(text).is_err() {
+                return Err(Spelled::Wrong);
+            }
             slot.text.clear();
             slot.text.extend_from_slice(text);
             slot.known = true;
@@ -105,7 +119,7 @@ impl AtomCacheOut {
         slot.packet = self.packet;
         slot.entry = self.entries.len() as u8; // below 255
         self.entries.push(Entry { slot: place, new });
-        Some(slot.entry)
+        Ok(slot.entry)
     }
 
     /// Gives the packet up: the peer will not learn what it would have defined.

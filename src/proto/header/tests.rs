@@ -223,7 +223,7 @@ fn atoms_too_long_or_too_short_for_the_section_are_spelled_out() {
 fn a_packet_that_was_not_written_defines_nothing() {
     let (mut writer, mut peer) = (PacketWriter::new(CACHING), Peer::new(CACHING));
     let mut out = frame::TICK.to_vec();
-    for bad in [&b"h\x02w\x05first"[..], b"w\x05firstj", b"h\x02w\x05firstR\0", b""] {
+    for bad in [&b"h\x02w\x05first"[..], b"w\x05firstj", b"h\x02w\x05firstR\0", b"w\x02\xff\xff", b""] {
         assert!(writer.message(&mut out, &reg_send("second"), Some(bad)).is_err(), "{bad:?}");
         assert_eq!(out, frame::TICK);
         assert!(writer.fragments(&mut out, &reg_send("second"), bad).is_err(), "{bad:?}");

@@ -12,6 +12,9 @@ use crate::term::tag::VERSION;
 /// of them other packets can pass.
 pub const FRAGMENT: usize = 64 << 10;
 
+/// Room kept from one message to the next; what an unusually large one needed is given back.
+const KEEP: usize = 4096;
+
 /// Appends one whole packet, with its length and without using an atom cache.
 ///
 /// # Errors
@@ -174,7 +177,9 @@ impl PacketWriter {
     /// Encodes the control tuple and finds the atoms of both terms; returns how many edits are the tuple's.
     fn plan(&mut self, control: &Control, payload: Option<&[u8]>) -> Result<usize, Malformed> {
         self.control.clear();
+        self.control.shrink_to(KEEP);
         self.edits.clear();
+        self.edits.shrink_to(KEEP);
         control.encode_to(&mut self.control);
         let Some(cache) = &mut self.cache else { return Ok(0) };
         cache.begin();

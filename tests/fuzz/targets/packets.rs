@@ -1,0 +1,57 @@
+//! Our packets read by our reader: terms made of anything, in every mode, whole and in fragments, over one pair of
+//! atom caches.
+//! Promise: what is written arrives, or the writer refuses it and writes nothing.
+#![no_main]
+
+use bytes::BytesMut;
+use erlnode::proto::control::{Control, Names};
+use erlnode::proto::flags::Flags;
+use erlnode::proto::frame;
+use erlnode::proto::header::{AssemblyLimits, PacketReader, PacketWriter, Received};
+use erlnode::term::{self_contained, validate, Atom, Pid};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let [options, rest @ ..] = data else { return };
+    let cache = Flags::DIST_HDR_ATOM_CACHE;
+    let caching = options & 1 != 0;
+    let flags = if caching { Flags::HIDDEN_FULL.with(cache) } else { Flags::HIDDEN_FULL };
+    let names = Names { ours: Atom::from_static("ours@host"), peer: Atom::from_static("peer@host") };
+    let from = Pid { node: names.ours.clone(), id: 1, serial: 2, creation: 3 };
+    let mut writer = PacketWriter::new(flags);
+    let mut reader = PacketReader::new(flags, AssemblyLimits::default());
+    // Terms are separated by 255, which is no tag; each is sent twice, so that the second finds the first's atoms.
+    for term in rest.split(|&byte| byte == 255).flat_map(|term| [term, term]) {
+        let valid = validate(term, &[]).is_ok_and(|end| end == term.len());
+        if !valid && !caching {
+            continue; // without a cache nobody looks at the payload
+        }
+        let to = Atom::from_static("somebody");
+        let control = Control::RegSend { from: from.clone(), to, token: None };
+        let mut out = Vec::new();
+        let written = if options & 2 == 0 {
+            writer.message(&mut out, &control, Some(term))
+        } else {
+            writer.fragments(&mut out, &control, term).map(|mut fragments| while fragments.write_next(&mut out) {})
+        };
+        if written.is_err() {
+            assert!(!valid && out.is_empty());
+            continue;
+        }
+        let mut stream = BytesMut::from(&out[..]);
+        let mut arrived = None;
+        while let Some(packet) = frame::split(&mut stream, 1 << 20).expect("our packets are sound") {
+            if let Received::Message(message) = reader.read(packet).expect("our packets are read") {
+                let (read, used) = Control::decode(&message, reader.atoms(), &names).expect("our tuples are read");
+                assert_eq!(read, control);
+                arrived = reader.payload(&message, used).expect("our payloads are read");
+            }
+        }
+        assert!(stream.is_empty());
+        let arrived = arrived.expect("a message arrives");
+        if valid {
+            let arrived = self_contained(&arrived, reader.atoms()).expect("a term arrives");
+            assert_eq!(arrived, self_contained(term, &[]).expect("a valid term"));
+        }
+    }
+});
