@@ -10,13 +10,19 @@ mod talk;
 
 use crate::net::epmd::EpmdConfig;
 use crate::proto::epmd::{Server, Token};
-use half_open::HalfOpen;
+use half_open::{HalfOpen, Place};
 use parking_lot::Mutex;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
+
+/// How late an idle connection may be closed.
+const LONGEST_SWEEP: Duration = Duration::from_secs(1);
+/// With very short limits the sweep itself must not become the load.
+const SHORTEST_SWEEP: Duration = Duration::from_millis(10);
 
 /// What a peer may make an embedded epmd hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +50,7 @@ impl Default for EpmdLimits {
 pub struct EpmdServer {
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
-    listeners: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl EpmdServer {
@@ -85,15 +91,17 @@ impl EpmdServer {
             limits,
             server: Mutex::new(Server::new(port)),
             half_open: Mutex::new(HalfOpen::new(limits.half_open, limits.half_open_per_source)),
+            entered: Notify::new(),
         });
-        let mut listeners = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for listener in bound {
-            listeners.spawn(listen::serve(listener, shared.clone()));
+            tasks.spawn(listen::serve(listener, shared.clone()));
         }
         for address in missing {
-            listeners.spawn(listen::bind_and_serve(SocketAddr::new(address, port), shared.clone()));
+            tasks.spawn(listen::bind_and_serve(SocketAddr::new(address, port), shared.clone()));
         }
-        Ok(EpmdServer { addresses, shared, listeners })
+        tasks.spawn(sweep(shared.clone()));
+        Ok(EpmdServer { addresses, shared, tasks })
     }
 
     /// The addresses bound at the start, the deciding one first.
@@ -118,7 +126,7 @@ impl EpmdServer {
 
     /// Closes the port; it is free when this returns.
     pub async fn stop(mut self) {
-        self.listeners.shutdown().await;
+        self.tasks.shutdown().await;
     }
 }
 
@@ -128,6 +136,47 @@ struct Shared {
     limits: EpmdLimits,
     server: Mutex<Server>,
     half_open: Mutex<HalfOpen<AbortHandle>>,
+    /// Wakes [`sweep`] when the first half-open connection came.
+    entered: Notify,
+}
+
+impl Shared {
+    /// Takes a place among the half-open connections; the one that has to go for it is closed.
+    fn enter(&self, peer: IpAddr) -> Place {
+        let expires = Instant::now() + self.limits.idle;
+        let (is_first, (place, evicted)) = {
+            let mut half_open = self.half_open.lock();
+            (half_open.len() == 0, half_open.enter(peer, expires))
+        };
+        if let Some(evicted) = evicted {
+            evicted.abort();
+        }
+        if is_first {
+            self.entered.notify_one();
+        }
+        place
+    }
+}
+
+/// Closes half-open connections whose time is over; sleeps while there are none.
+///
+/// One timer for all: most connections are gone after microseconds, and arming a timer for each cost more than serving it.
+async fn sweep(shared: Arc<Shared>) {
+    let pause = (shared.limits.idle / 16).clamp(SHORTEST_SWEEP, LONGEST_SWEEP);
+    loop {
+        shared.entered.notified().await;
+        loop {
+            tokio::time::sleep(pause).await;
+            let (late, is_empty) = {
+                let mut half_open = shared.half_open.lock();
+                (half_open.expired(Instant::now()), half_open.len() == 0)
+            };
+            late.iter().for_each(AbortHandle::abort);
+            if is_empty {
+                break;
+            }
+        }
+    }
 }
 
 /// A registration; its end is the end of the name.

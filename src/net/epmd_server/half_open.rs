@@ -1,10 +1,11 @@
 //! Counts connections that did not say yet what they want, and chooses who goes when there are too many.
 //!
-//! Pure: a place is a number, and what is needed to close the connection is the caller's `H`.
+//! Pure: a place is a number, the time is told, and what is needed to close the connection is the caller's `H`.
 //! Always true: a source that is not this host holds at most its share, and all together hold at most the total.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::Instant;
 
 /// The place of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +15,7 @@ pub(crate) struct Place(u64);
 struct Entry<H> {
     source: Option<IpAddr>,
     handle: Option<H>,
+    expires: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -42,8 +44,9 @@ impl<H> HalfOpen<H> {
         self.places.len()
     }
 
-    /// Takes a place for a connection from `peer`. The second value is a connection to close in exchange.
-    pub(crate) fn enter(&mut self, peer: IpAddr) -> (Place, Option<H>) {
+    /// Takes a place for a connection from `peer`, to be given up at `expires`, which never decreases. The second value is a
+    /// connection to close in exchange.
+    pub(crate) fn enter(&mut self, peer: IpAddr, expires: Instant) -> (Place, Option<H>) {
         let source = source_of(peer);
         let crowded = source
             .and_then(|source| self.sources.get(&source))
@@ -56,7 +59,7 @@ impl<H> HalfOpen<H> {
         let evicted = victim.and_then(|place| self.remove(place));
         let place = Place(self.next);
         self.next += 1;
-        self.places.insert(place, Entry { source, handle: None });
+        self.places.insert(place, Entry { source, handle: None, expires: Some(expires) });
         if let Some(source) = source {
             self.sources.entry(source).or_default().insert(place);
         }
@@ -68,6 +71,21 @@ impl<H> HalfOpen<H> {
         if let Some(entry) = self.places.get_mut(&place) {
             entry.handle = Some(handle);
         }
+    }
+
+    /// The connection may stay as long as there is room.
+    pub(crate) fn keep(&mut self, place: Place) {
+        if let Some(entry) = self.places.get_mut(&place) {
+            entry.expires = None;
+        }
+    }
+
+    /// The connections to close because their time is over.
+    pub(crate) fn expired(&mut self, now: Instant) -> Vec<H> {
+        let timed = self.places.iter().filter_map(|(&place, entry)| Some((place, entry.expires?)));
+        let late: Vec<Place> =
+            timed.take_while(|(_, expires)| *expires <= now).map(|(place, _)| place).collect();
+        late.into_iter().filter_map(|place| self.remove(place)).collect()
     }
 
     /// The connection ended or registered.
@@ -116,13 +134,14 @@ fn source_of(peer: IpAddr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
     fn enter(gate: &mut HalfOpen<u32>, peer: &str, handle: u32) -> Option<u32> {
-        let (place, evicted) = gate.enter(ip(peer));
+        let (place, evicted) = gate.enter(ip(peer), Instant::now());
         gate.set_handle(place, handle);
         evicted
     }
@@ -160,10 +179,26 @@ mod tests {
     #[test]
     fn who_leaves_is_forgotten() {
         let mut gate = HalfOpen::<u32>::new(10, 1);
-        let (place, _) = gate.enter(ip("10.0.0.1"));
+        let (place, _) = gate.enter(ip("10.0.0.1"), Instant::now());
         gate.leave(place);
         gate.leave(place);
         gate.set_handle(place, 1);
         assert_eq!((gate.len(), gate.sources.len(), gate.evict()), (0, 0, None));
+    }
+
+    #[test]
+    fn only_those_whose_time_is_over_expire() {
+        let mut gate = HalfOpen::new(10, 10);
+        let start = Instant::now();
+        let places: Vec<Place> = (0..4)
+            .map(|second| {
+                let (place, _) = gate.enter(ip("127.0.0.1"), start + Duration::from_secs(second));
+                gate.set_handle(place, second);
+                place
+            })
+            .collect();
+        gate.keep(places[0]);
+        assert_eq!(gate.expired(start + Duration::from_secs(2)), [1, 2]);
+        assert_eq!(gate.len(), 2);
     }
 }

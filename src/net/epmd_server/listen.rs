@@ -1,6 +1,6 @@
 //! Listening sockets of the embedded epmd, and the loop that accepts.
 
-use super::talk::greet;
+use super::talk::{greet, wait_for_request, Fresh};
 use super::Shared;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -53,25 +53,14 @@ pub(super) async fn bind_and_serve(address: SocketAddr, shared: Arc<Shared>) {
 /// Accepts for ever; the connections end with it.
 pub(super) async fn serve(listener: AsyncFd<TcpListener>, shared: Arc<Shared>) {
     let mut talks = JoinSet::new();
-    let mut accepted = Vec::with_capacity(BATCH);
+    let mut silent = Vec::with_capacity(BATCH);
     loop {
         while talks.try_join_next().is_some() {}
-        let exhausted = match listener.readable().await {
-            Err(_) => true,
-            Ok(mut ready) => loop {
-                match ready.try_io(|listener| listener.get_ref().accept()) {
-                    Ok(Ok(connection)) => accepted.push(connection),
-                    Ok(Err(error)) if concerns_one_connection(&error) => {}
-                    Ok(Err(_)) => break true,
-                    Err(_would_block) => break false,
-                }
-                if accepted.len() >= BATCH {
-                    break false;
-                }
-            },
-        };
-        for (socket, peer) in accepted.drain(..) {
-            greet(socket, peer, &shared, &mut talks);
+        let exhausted = accept_batch(&listener, &shared, &mut talks, &mut silent).await;
+        // Clients ask microseconds after they connect: one more look costs less than a task.
+        silent = silent.drain(..).filter_map(|fresh| greet(fresh, &shared, &mut talks)).collect();
+        for fresh in silent.drain(..) {
+            wait_for_request(fresh, &shared, &mut talks);
         }
         if exhausted {
             let victim = shared.half_open.lock().evict();
@@ -79,10 +68,34 @@ pub(super) async fn serve(listener: AsyncFd<TcpListener>, shared: Arc<Shared>) {
                 victim.abort();
             }
             sleep(EXHAUSTED).await;
-        } else {
-            tokio::task::yield_now().await;
         }
     }
+}
+
+/// Waits for connections and greets each as soon as it is accepted; those with nothing to say yet go to `silent`. True
+/// when the process has no descriptor or memory left for another connection.
+async fn accept_batch(
+    listener: &AsyncFd<TcpListener>,
+    shared: &Arc<Shared>,
+    talks: &mut JoinSet<()>,
+    silent: &mut Vec<Fresh>,
+) -> bool {
+    let Ok(mut ready) = listener.readable().await else {
+        return true;
+    };
+    for _ in 0..BATCH {
+        match ready.try_io(|listener| listener.get_ref().accept()) {
+            Ok(Ok(accepted)) => {
+                silent.extend(Fresh::new(accepted).and_then(|fresh| greet(fresh, shared, talks)));
+            }
+            Ok(Err(error)) if concerns_one_connection(&error) => {}
+            Ok(Err(_)) => return true,
+            Err(_would_block) => return false,
+        }
+    }
+    drop(ready);
+    tokio::task::yield_now().await;
+    false
 }
 
 /// True when the next `accept` may well succeed. Linux reports errors of the new connection here.
