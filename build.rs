@@ -1,4 +1,4 @@
-//! Link arguments of the shared library; generates nothing and needs no compiler.
+//! Link arguments of the shared library. Needs no compiler, but for the one C file of feature `ei`.
 
 /// The number in the soname. It changes when a program compiled against an older header could break.
 const ABI: u32 = 1;
@@ -17,4 +17,13 @@ fn main() {
         }
         _ => {}
     }
+    #[cfg(feature = "ei")]
+    variadic_functions();
+}
+
+/// The three functions of libei that take `...`; see the reason in the file.
+#[cfg(feature = "ei")]
+fn variadic_functions() {
+    println!("cargo:rerun-if-changed=src/ei/variadic.c");
+    cc::Build::new().file("src/ei/variadic.c").warnings(true).compile("erlnode_ei");
 }

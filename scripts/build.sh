@@ -14,9 +14,5 @@ stage "$TARGET/release/liberlnode.so" "build/lib/liberlnode.so.$abi"
 ln -sf "liberlnode.so.$abi" build/lib/liberlnode.so
 stage "$TARGET/release/liberlnode.a" build/lib/liberlnode.a
 
-# The libei drop-in is the same crate built alone, in a directory of its own.
-if [ -f include/ei.h ]; then
-  CARGO_TARGET_DIR=$ROOT/build/ei cargo build --release --lib --no-default-features --features ei
-  stage build/ei/release/liberlnode.so build/lib/libei.so
-  stage build/ei/release/liberlnode.a build/lib/libei.a
-fi
+# The libei drop-in is the same crate built alone.
+[ ! -f include/ei.h ] || scripts/libei.sh build/lib

@@ -1,0 +1,91 @@
+//! Encoding: each kind of term is an [`Item`] that knows its size and how to write itself; the exported functions
+//! put items into a flat buffer (`ei_encode_*`) or a growing one (`ei_x_encode_*`).
+//!
+//! Always true: a failing call leaves the index alone; a null buffer only counts; the growing form writes once,
+//! straight into the room it made.
+
+mod atom;
+mod binary;
+mod fun;
+mod ids;
+mod number;
+
+pub use atom::*;
+pub use binary::*;
+pub use fun::*;
+pub use ids::*;
+pub use number::*;
+
+use super::abi::ei_x_buff;
+use super::xbuff::reserve;
+use std::ffi::{c_char, c_int};
+
+/// One thing that can be written in the external format.
+pub(crate) trait Item: Copy {
+    /// The most bytes it may need, found without looking at every byte. `None`: it cannot be encoded.
+    ///
+    /// # Safety
+    /// The pointers inside the item are readable.
+    unsafe fn room(self) -> Option<usize>;
+
+    /// The exact number of bytes. `None`: it cannot be encoded.
+    ///
+    /// # Safety
+    /// The pointers inside the item are readable.
+    #[inline(always)]
+    unsafe fn size(self) -> Option<usize> {
+        // SAFETY: the caller's promise.
+        unsafe { self.room() }
+    }
+
+    /// Writes it and returns the place behind it, or null when it cannot be encoded.
+    ///
+    /// # Safety
+    /// `size()` bytes are writable at `to`; the pointers inside the item are readable.
+    unsafe fn write(self, to: *mut u8) -> *mut u8;
+}
+
+/// Encodes into a flat buffer, or counts when there is none.
+#[inline(always)]
+pub(crate) unsafe fn flat<I: Item>(buf: *mut c_char, index: *mut c_int, item: I) -> c_int {
+    // SAFETY: the C caller promises a valid index, a buffer with enough room behind it, and valid arguments.
+    unsafe {
+        if buf.is_null() {
+            return match item.size() {
+                Some(size) => {
+                    *index = (*index).wrapping_add(size as c_int);
+                    0
+                }
+                None => -1,
+            };
+        }
+        let start = buf.cast::<u8>().offset(*index as isize);
+        let end = item.write(start);
+        if end.is_null() {
+            return -1;
+        }
+        *index = (*index).wrapping_add(end.offset_from(start) as c_int);
+        0
+    }
+}
+
+/// Encodes at the end of a growing buffer.
+#[inline(always)]
+pub(crate) unsafe fn grown<I: Item>(x: *mut ei_x_buff, item: I) -> c_int {
+    // SAFETY: the C caller promises a live buffer and valid arguments; room is made before the write.
+    unsafe {
+        let Some(room) = item.room() else {
+            return -1;
+        };
+        if !reserve(x, room) {
+            return -1;
+        }
+        let start = (*x).buff.cast::<u8>().offset((*x).index as isize);
+        let end = item.write(start);
+        if end.is_null() {
+            return -1;
+        }
+        (*x).index += end.offset_from(start) as c_int;
+        0
+    }
+}

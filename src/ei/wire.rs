@@ -1,0 +1,221 @@
+//! Raw reads and writes at a pointer: big-endian numbers and short copies.
+//!
+//! The functions of the C library get a pointer and an index, never a length, so bounds are the caller's promise.
+//! Everything here is inlined into a function that states that promise.
+
+use std::ffi::{c_char, c_int};
+use std::ptr;
+
+/// The place `index` bytes into a buffer; computes without touching it, so a null buffer is fine.
+///
+/// # Safety
+/// `index` must be readable.
+#[inline(always)]
+pub unsafe fn at(buf: *const c_char, index: *const c_int) -> *const u8 {
+    // SAFETY: the caller's promise.
+    buf.cast::<u8>().wrapping_offset(unsafe { *index } as isize)
+}
+
+/// # Safety
+/// Two bytes must be readable at `s`.
+#[inline(always)]
+pub unsafe fn be16(s: *const u8) -> u16 {
+    // SAFETY: the caller's promise; the read is unaligned.
+    u16::from_be(unsafe { s.cast::<u16>().read_unaligned() })
+}
+
+/// # Safety
+/// Four bytes must be readable at `s`.
+#[inline(always)]
+pub unsafe fn be32(s: *const u8) -> u32 {
+    // SAFETY: the caller's promise; the read is unaligned.
+    u32::from_be(unsafe { s.cast::<u32>().read_unaligned() })
+}
+
+/// # Safety
+/// Eight bytes must be readable at `s`.
+#[inline(always)]
+pub unsafe fn be64(s: *const u8) -> u64 {
+    // SAFETY: the caller's promise; the read is unaligned.
+    u64::from_be(unsafe { s.cast::<u64>().read_unaligned() })
+}
+
+/// # Safety
+/// Eight bytes must be readable at `s`.
+#[inline(always)]
+pub unsafe fn word(s: *const u8) -> u64 {
+    // SAFETY: the caller's promise; the read is unaligned.
+    u64::from_le(unsafe { s.cast::<u64>().read_unaligned() })
+}
+
+/// # Safety
+/// One byte must be writable at `s`.
+#[inline(always)]
+pub unsafe fn put8(s: *mut u8, value: u8) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        s.write(value);
+        s.add(1)
+    }
+}
+
+/// # Safety
+/// Two bytes must be writable at `s`.
+#[inline(always)]
+pub unsafe fn put16(s: *mut u8, value: u16) -> *mut u8 {
+    // SAFETY: the caller's promise; the write is unaligned.
+    unsafe {
+        s.cast::<u16>().write_unaligned(value.to_be());
+        s.add(2)
+    }
+}
+
+/// # Safety
+/// Four bytes must be writable at `s`.
+#[inline(always)]
+pub unsafe fn put32(s: *mut u8, value: u32) -> *mut u8 {
+    // SAFETY: the caller's promise; the write is unaligned.
+    unsafe {
+        s.cast::<u32>().write_unaligned(value.to_be());
+        s.add(4)
+    }
+}
+
+/// # Safety
+/// Eight bytes must be writable at `s`.
+#[inline(always)]
+pub unsafe fn put64(s: *mut u8, value: u64) -> *mut u8 {
+    // SAFETY: the caller's promise; the write is unaligned.
+    unsafe {
+        s.cast::<u64>().write_unaligned(value.to_be());
+        s.add(8)
+    }
+}
+
+/// Copies `len` bytes with at most a few moves when they are few, as names and atoms are.
+///
+/// # Safety
+/// `len` bytes must be readable at `from` and writable at `to`, and the two must not overlap.
+#[inline(always)]
+pub unsafe fn copy(to: *mut u8, from: *const u8, len: usize) {
+    // SAFETY: every access below stays within `len` bytes; two overlapping moves cover the odd lengths.
+    unsafe {
+        if len > 32 {
+            ptr::copy_nonoverlapping(from, to, len);
+        } else if len >= 16 {
+            let tail = from.add(len - 16).cast::<u128>().read_unaligned();
+            to.cast::<u128>().write_unaligned(from.cast::<u128>().read_unaligned());
+            to.add(len - 16).cast::<u128>().write_unaligned(tail);
+        } else if len >= 8 {
+            let tail = from.add(len - 8).cast::<u64>().read_unaligned();
+            to.cast::<u64>().write_unaligned(from.cast::<u64>().read_unaligned());
+            to.add(len - 8).cast::<u64>().write_unaligned(tail);
+        } else if len >= 4 {
+            let tail = from.add(len - 4).cast::<u32>().read_unaligned();
+            to.cast::<u32>().write_unaligned(from.cast::<u32>().read_unaligned());
+            to.add(len - 4).cast::<u32>().write_unaligned(tail);
+        } else if len > 0 {
+            let middle = from.add(len / 2).read();
+            let last = from.add(len - 1).read();
+            to.write(from.read());
+            to.add(len / 2).write(middle);
+            to.add(len - 1).write(last);
+        }
+    }
+}
+
+/// Every byte's top bit: set anywhere means "not ASCII".
+const TOP_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// Whether all bytes are below 128.
+///
+/// # Safety
+/// `len` bytes must be readable at `s`.
+#[inline(always)]
+pub unsafe fn is_ascii(s: *const u8, len: usize) -> bool {
+    // SAFETY: every access stays within `len` bytes.
+    unsafe {
+        if len >= 8 {
+            let mut i = 0;
+            while i + 8 <= len {
+                if word(s.add(i)) & TOP_BITS != 0 {
+                    return false;
+                }
+                i += 8;
+            }
+            word(s.add(len - 8)) & TOP_BITS == 0
+        } else if len >= 4 {
+            let head = s.cast::<u32>().read_unaligned();
+            let tail = s.add(len - 4).cast::<u32>().read_unaligned();
+            (head | tail) & 0x8080_8080 == 0
+        } else if len > 0 {
+            (s.read() | s.add(len / 2).read() | s.add(len - 1).read()) < 0x80
+        } else {
+            true
+        }
+    }
+}
+
+/// Copies `len` bytes and tells whether all of them are below 128.
+///
+/// # Safety
+/// As [`copy`].
+#[inline(always)]
+pub unsafe fn copy_ascii(to: *mut u8, from: *const u8, len: usize) -> bool {
+    // SAFETY: every access stays within `len` bytes; two overlapping moves cover the odd lengths.
+    unsafe {
+        if len >= 8 {
+            let mut seen = 0;
+            let mut i = 0;
+            while i + 8 < len {
+                let eight = word(from.add(i));
+                seen |= eight;
+                to.add(i).cast::<u64>().write_unaligned(eight.to_le());
+                i += 8;
+            }
+            let tail = word(from.add(len - 8));
+            to.add(len - 8).cast::<u64>().write_unaligned(tail.to_le());
+            (seen | tail) & TOP_BITS == 0
+        } else if len >= 4 {
+            let head = from.cast::<u32>().read_unaligned();
+            let tail = from.add(len - 4).cast::<u32>().read_unaligned();
+            to.cast::<u32>().write_unaligned(head);
+            to.add(len - 4).cast::<u32>().write_unaligned(tail);
+            (head | tail) & 0x8080_8080 == 0
+        } else if len > 0 {
+            let (head, middle, last) = (from.read(), from.add(len / 2).read(), from.add(len - 1).read());
+            to.write(head);
+            to.add(len / 2).write(middle);
+            to.add(len - 1).write(last);
+            (head | middle | last) < 0x80
+        } else {
+            true
+        }
+    }
+}
+
+/// Copies `len` bytes between places that may overlap.
+///
+/// # Safety
+/// `len` bytes must be readable at `from` and writable at `to`.
+#[inline(always)]
+pub unsafe fn move_bytes(to: *mut u8, from: *const u8, len: usize) {
+    // SAFETY: the caller's promise; `copy` loads before it stores when there are at most 32 bytes.
+    unsafe {
+        if len > 32 {
+            ptr::copy(from, to, len);
+        } else {
+            copy(to, from, len);
+        }
+    }
+}
+
+/// The length of a C string, looking at no more than `limit` bytes.
+///
+/// # Safety
+/// `s` is NUL-terminated or has `limit` readable bytes.
+#[inline(always)]
+pub unsafe fn length(s: *const c_char, limit: usize) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { libc::strnlen(s, limit) }
+}
