@@ -7,7 +7,7 @@ use crate::proto::name::NodeName;
 
 /// Message 1, or its ancestor of version 5.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Announce<'a> {
+pub(crate) struct Announce<'a> {
     pub flags: Flags,
     pub creation: u32,
     pub name: &'a [u8],
@@ -17,7 +17,7 @@ pub(super) struct Announce<'a> {
 
 /// Message 3.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Challenge<'a> {
+pub(crate) struct Challenge<'a> {
     pub flags: Flags,
     pub challenge: u32,
     pub creation: u32,
@@ -26,21 +26,21 @@ pub(super) struct Challenge<'a> {
 
 /// Message 3b.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Complement {
+pub(crate) struct Complement {
     pub flags_high: u32,
     pub creation: u32,
 }
 
 /// Message 4.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     pub challenge: u32,
     pub digest: [u8; DIGEST_LEN],
 }
 
 /// Message 2.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Status<'a> {
+pub(crate) enum Status<'a> {
     Ok,
     OkSimultaneous,
     Nok,
@@ -89,7 +89,7 @@ impl<'a> Cut<'a> {
 }
 
 /// `'N' Flags:64 Creation:32 NLen:16 Name` (more may follow) or `'n' 5:16 Flags:32 Name`.
-pub(super) fn parse_announce(body: &[u8]) -> Option<Announce<'_>> {
+pub(crate) fn parse_announce(body: &[u8]) -> Option<Announce<'_>> {
     let mut cut = Cut(body);
     match cut.tag()? {
         b'N' => {
@@ -105,7 +105,7 @@ pub(super) fn parse_announce(body: &[u8]) -> Option<Announce<'_>> {
 }
 
 /// `'N' Flags:64 Challenge:32 Creation:32 NLen:16 Name`; more may follow.
-pub(super) fn parse_challenge(body: &[u8]) -> Option<Challenge<'_>> {
+pub(crate) fn parse_challenge(body: &[u8]) -> Option<Challenge<'_>> {
     let mut cut = Cut(body);
     if cut.tag()? != b'N' {
         return None; // 'n' is the challenge of nodes before OTP 23
@@ -115,7 +115,7 @@ pub(super) fn parse_challenge(body: &[u8]) -> Option<Challenge<'_>> {
 }
 
 /// `'c' FlagsHigh:32 Creation:32`.
-pub(super) fn parse_complement(body: &[u8]) -> Option<Complement> {
+pub(crate) fn parse_complement(body: &[u8]) -> Option<Complement> {
     let mut cut = Cut(body);
     (cut.tag()? == b'c').then_some(())?;
     let complement = Complement { flags_high: cut.u32()?, creation: cut.u32()? };
@@ -123,7 +123,7 @@ pub(super) fn parse_complement(body: &[u8]) -> Option<Complement> {
 }
 
 /// `'r' Challenge:32 Digest:16/bytes`.
-pub(super) fn parse_reply(body: &[u8]) -> Option<Reply> {
+pub(crate) fn parse_reply(body: &[u8]) -> Option<Reply> {
     let mut cut = Cut(body);
     (cut.tag()? == b'r').then_some(())?;
     let reply = Reply { challenge: cut.u32()?, digest: cut.array()? };
@@ -131,7 +131,7 @@ pub(super) fn parse_reply(body: &[u8]) -> Option<Reply> {
 }
 
 /// `'a' Digest:16/bytes`.
-pub(super) fn parse_ack(body: &[u8]) -> Option<[u8; DIGEST_LEN]> {
+pub(crate) fn parse_ack(body: &[u8]) -> Option<[u8; DIGEST_LEN]> {
     let mut cut = Cut(body);
     (cut.tag()? == b'a').then_some(())?;
     let digest = cut.array()?;
@@ -139,7 +139,7 @@ pub(super) fn parse_ack(body: &[u8]) -> Option<[u8; DIGEST_LEN]> {
 }
 
 /// `'s' Status`.
-pub(super) fn parse_status(body: &[u8]) -> Option<Status<'_>> {
+pub(crate) fn parse_status(body: &[u8]) -> Option<Status<'_>> {
     let mut cut = Cut(body);
     (cut.tag()? == b's').then_some(())?;
     Some(match cut.0 {
@@ -159,7 +159,7 @@ fn parse_named(text: &[u8]) -> Option<Status<'_>> {
 }
 
 /// Puts the length before a message.
-pub(super) fn frame(framing: Framing, out: &mut Vec<u8>, body: &[u8]) {
+pub(crate) fn frame(framing: Framing, out: &mut Vec<u8>, body: &[u8]) {
     // Bodies are built here from checked names: they stay far below 65,536 bytes.
     match framing {
         Framing::Two => out.extend_from_slice(&(body.len() as u16).to_be_bytes()),
@@ -174,7 +174,7 @@ fn push_name(body: &mut Vec<u8>, name: &[u8]) {
 }
 
 /// Message 1. `name` is Latin-1.
-pub(super) fn announce(flags: Flags, creation: u32, name: &[u8]) -> Vec<u8> {
+pub(crate) fn announce(flags: Flags, creation: u32, name: &[u8]) -> Vec<u8> {
     let mut body = vec![b'N'];
     body.extend_from_slice(&flags.0.to_be_bytes());
     body.extend_from_slice(&creation.to_be_bytes());
@@ -183,14 +183,14 @@ pub(super) fn announce(flags: Flags, creation: u32, name: &[u8]) -> Vec<u8> {
 }
 
 /// Message 2 and 2b.
-pub(super) fn status(text: &str) -> Vec<u8> {
+pub(crate) fn status(text: &str) -> Vec<u8> {
     let mut body = vec![b's'];
     body.extend_from_slice(text.as_bytes());
     body
 }
 
 /// Message 2 for a node that asked for a name. The only place where a name is UTF-8.
-pub(super) fn named(name: &NodeName, creation: u32) -> Vec<u8> {
+pub(crate) fn named(name: &NodeName, creation: u32) -> Vec<u8> {
     let mut body = status("named:");
     push_name(&mut body, name.as_str().as_bytes());
     body.extend_from_slice(&creation.to_be_bytes());
@@ -198,7 +198,7 @@ pub(super) fn named(name: &NodeName, creation: u32) -> Vec<u8> {
 }
 
 /// Message 3.
-pub(super) fn challenge(flags: Flags, challenge: u32, creation: u32, name: &NodeName) -> Vec<u8> {
+pub(crate) fn challenge(flags: Flags, challenge: u32, creation: u32, name: &NodeName) -> Vec<u8> {
     let mut body = vec![b'N'];
     body.extend_from_slice(&flags.0.to_be_bytes());
     body.extend_from_slice(&challenge.to_be_bytes());
@@ -208,7 +208,7 @@ pub(super) fn challenge(flags: Flags, challenge: u32, creation: u32, name: &Node
 }
 
 /// Message 4.
-pub(super) fn reply(challenge: u32, digest: &[u8; DIGEST_LEN]) -> Vec<u8> {
+pub(crate) fn reply(challenge: u32, digest: &[u8; DIGEST_LEN]) -> Vec<u8> {
     let mut body = vec![b'r'];
     body.extend_from_slice(&challenge.to_be_bytes());
     body.extend_from_slice(digest);
@@ -216,7 +216,7 @@ pub(super) fn reply(challenge: u32, digest: &[u8; DIGEST_LEN]) -> Vec<u8> {
 }
 
 /// Message 5.
-pub(super) fn ack(digest: &[u8; DIGEST_LEN]) -> Vec<u8> {
+pub(crate) fn ack(digest: &[u8; DIGEST_LEN]) -> Vec<u8> {
     let mut body = vec![b'a'];
     body.extend_from_slice(digest);
     body

@@ -13,7 +13,7 @@
 
 mod acceptor;
 mod initiator;
-mod messages;
+pub(crate) mod messages;
 #[cfg(test)]
 mod tests;
 
