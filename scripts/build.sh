@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds the release library and stages it in build/lib with the names that a loader and a linker look for:
 # liberlnode.so.ABI, the development symlink, and the archive. Examples, tests and `make install` take it from there.
+# Arguments go to cargo: `--examples` builds the Rust examples in the same breath, which spares a second build of all.
 . "$(dirname "$0")/common.sh"
 
-cargo build --release --lib
+cargo build --release --lib "$@"
 mkdir -p build/lib
 abi=$(abi)
 [ -n "$abi" ] || die "include/erlnode.h states no ERLN_ABI number"

@@ -3,7 +3,7 @@
 # C and C++ find the library by a path relative to themselves, Python gets a launcher, Rust is copied.
 . "$(dirname "$0")/common.sh"
 
-scripts/build.sh
+scripts/build.sh --examples
 mkdir -p build/examples/{c,cpp,python,rust}
 
 # How a program at build/examples/LANG/NAME finds build/lib.
@@ -55,7 +55,6 @@ done
 
 # Cargo looks for examples in examples/*.rs unless Cargo.toml names them; ours live in examples/rust.
 if compgen -G 'examples/rust/*.rs' >/dev/null; then
-  cargo build --release --examples
   for source in examples/rust/*.rs; do
     name=$(basename "$source" .rs)
     install -m 755 "$TARGET/release/examples/$name" "build/examples/rust/$name"
