@@ -280,7 +280,7 @@ pub(crate) fn charlist(out: &mut Vec<u8>, text: &str) {
 fn export<'t>(tokens: &mut impl Tokens<'t>, out: &mut Vec<u8>) -> Result<(), Complaint> {
     out.push(tag::EXPORT);
     export_name(tokens, out)?;
-    expect(tokens, &Token::Colon, "':' (only fun module:name/arity can be written)")?;
+    expect(tokens, &Token::Colon, "':'")?;
     export_name(tokens, out)?;
     expect(tokens, &Token::Slash, "'/'")?;
     match tokens.next()? {

@@ -172,7 +172,7 @@ impl<'t> Tokens<'t> for Lexer<'t> {
         self.start = self.at;
         let Some(&byte) = self.bytes().get(self.at) else { return Ok(Token::End) };
         match byte {
-            b'a'..=b'z' => Ok(self.word()),
+            b'a'..=b'z' => self.word(),
             b'~' => self.directive(),
             b'0'..=b'9' => self.number(false),
             b',' => Ok(self.take(1, Token::Comma)),
@@ -263,10 +263,13 @@ impl<'t> Lexer<'t> {
     }
 
     #[inline]
-    fn word(&mut self) -> Token<'t> {
+    fn word(&mut self) -> Result<Token<'t>, Complaint> {
         match self.name() {
-            "fun" => Token::Fun,
-            word => Token::Atom(Cow::Borrowed(word)),
+            "fun" if self.peek(0) == Some(b'(') => {
+                self.complain("of funs, only fun module:name/arity can be written")
+            }
+            "fun" => Ok(Token::Fun),
+            word => Ok(Token::Atom(Cow::Borrowed(word))),
         }
     }
 
