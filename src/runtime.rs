@@ -20,9 +20,9 @@ use tokio::sync::Notify;
 
 use crate::error::{Error, Result};
 
-/// How long nobody may drive before the background thread leads again: long enough that a ping-pong partner's answer
-/// falls inside, short enough that timers and other connections do not notice.
-const GRACE: Duration = Duration::from_millis(1);
+/// How long nobody may drive before the background thread leads again: long enough that the program handles what it just
+/// received, short enough that timers and other connections do not notice.
+const GRACE: Duration = Duration::from_millis(4);
 
 /// Run at the start of each thread of ours, before anything else (the C side blocks all signals here).
 static THREAD_START: Mutex<Option<fn()>> = Mutex::new(None);
@@ -146,6 +146,11 @@ impl Runtime {
     /// True in a process that was forked from the one that made this runtime.
     pub fn is_forked(&self) -> bool {
         std::process::id() != self.process
+    }
+
+    /// False in the moments in which a program thread has stopped to drive and the background thread has not taken over.
+    pub fn is_driven(&self) -> bool {
+        self.background_leads.load(Ordering::Relaxed) || self.drivers.load(Ordering::Relaxed) > 0
     }
 
     /// Waits for `future` on the calling thread until `deadline` (`None`: for ever); `None` when time ran out.

@@ -92,7 +92,7 @@ fn unknown_host(peer: &NodeName, why: String) -> Error {
 /// Performs the handshake as the calling side. `is_current` tells, when the peer has a connection already, whether
 /// this attempt is still wanted.
 pub(crate) async fn greet(
-    transport: &Transport,
+    transport: &mut Transport,
     params: InitiatorParams,
     issued: impl Fn(u32) -> bool + Send + Sync + 'static,
     is_current: impl Fn() -> bool,
@@ -108,8 +108,8 @@ pub(crate) async fn greet(
     let mut buffer = BytesMut::with_capacity(512);
     loop {
         match machine.next_step()? {
-            Step::Send(bytes) => transport.send_all(&bytes).await.map_err(lost)?,
-            Step::NeedMore => match transport.read(&mut buffer).await {
+            Step::Send(bytes) => transport.writer.send_all(&bytes).await.map_err(lost)?,
+            Step::NeedMore => match transport.reader.read(&mut buffer).await {
                 Ok(0) | Err(_) => return Err(machine.eof().into()),
                 Ok(_) => machine.feed(&buffer.split()),
             },

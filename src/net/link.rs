@@ -13,11 +13,12 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::error::{Error, Malformed, Result};
-use crate::net::transport::Transport;
+use crate::net::transport::{Incoming, Outgoing};
 use crate::proto::control::{AltactSignal, Control, Names, SignalTarget};
 use crate::proto::flags::Flags;
 use crate::proto::frame;
-use crate::proto::header::{AssemblyLimits, PacketReader, PacketWriter, Received};
+use crate::proto::header::{AssemblyLimits, Fragmenter, PacketReader, PacketWriter, Received, SpareBuffers};
+use crate::runtime::Runtime;
 use crate::term::{Atom, Pid, Reference};
 
 /// Least room for one read: two of the fragments a BEAM sends.
@@ -28,8 +29,11 @@ const READS_PER_TURN: usize = 8;
 const BURST_GAP: Duration = Duration::from_micros(25);
 /// Length of a burst after which appending beats writing.
 const BURST_LENGTH: u32 = 4;
+/// How much of a big message waits in the queue at a time: enough for the kernel, little enough that other senders'
+/// messages and ticks are not held up.
+const AHEAD: usize = 256 << 10;
 /// Buffers above this are given back after use.
-const KEEP_BUFFER: usize = 256 << 10;
+const KEEP_BUFFER: usize = 512 << 10;
 
 /// Why a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +106,8 @@ pub(crate) struct Link {
     /// Listed by `nodes()`: both sides are visible.
     pub(crate) visible: bool,
     names: Names,
-    transport: Transport,
+    runtime: Arc<Runtime>,
+    transport: Outgoing,
     busy_limit: usize,
     max_message: usize,
     ticktime_ms: AtomicU64,
@@ -122,6 +127,40 @@ pub(crate) struct Link {
     reason: Mutex<Option<DownReason>>,
     /// Wakes who waits for the end of this link.
     ended: tokio::sync::watch::Sender<bool>,
+}
+
+/// What is left of a message in fragments. Other packets pass between its pieces; dropped before its end, what is left
+/// is appended at once, for half a message cannot be taken back.
+pub(crate) struct Rest<'a> {
+    link: &'a Link,
+    fragments: Fragmenter<&'a [u8]>,
+}
+
+impl Rest<'_> {
+    /// Appends what the queue has room for; true when nothing is left.
+    pub(crate) fn advance(&mut self) -> Result<bool> {
+        let mut out = self.link.out.lock();
+        if out.closed {
+            return Err(self.link.lost());
+        }
+        while out.waiting() < AHEAD && self.fragments.write_next(&mut out.buffer) {}
+        out.packets += 1;
+        self.link.push_now(out);
+        Ok(self.fragments.is_done())
+    }
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        if self.fragments.is_done() {
+            return;
+        }
+        let mut out = self.link.out.lock();
+        if !out.closed {
+            while self.fragments.write_next(&mut out.buffer) {}
+            self.link.push_now(out);
+        }
+    }
 }
 
 /// The outgoing side.
@@ -151,18 +190,21 @@ impl Out {
 }
 
 /// What [`Link::begin`] did with a message.
-pub(crate) enum Begun {
+pub(crate) enum Begun<'a> {
     /// It is in the queue.
     Sent,
+    /// Its first fragment is; the rest goes as the queue empties.
+    Rest(Rest<'a>),
     /// The queue is full with so many bytes; nothing was appended.
     Busy(usize),
 }
 
 impl Link {
     /// A link whose handshake succeeded. Nothing is read before [`read`](Self::read).
-    pub(crate) fn start(params: LinkParams, transport: Transport) -> Arc<Link> {
+    pub(crate) fn start(params: LinkParams, transport: Outgoing, runtime: Arc<Runtime>) -> Arc<Link> {
         let link = Arc::new(Link {
             visible: params.flags.has(Flags::PUBLISHED),
+            runtime,
             names: Names { ours: params.ours, peer: params.peer.clone() },
             peer: params.peer,
             creation: params.creation,
@@ -197,18 +239,22 @@ impl Link {
     }
 
     /// Starts to read and to tick. `leftover` followed the handshake in the same segment.
-    pub(crate) fn read<U: Upper>(self: &Arc<Self>, leftover: BytesMut, upper: Arc<U>) {
-        tokio::spawn(self.clone().tick());
-        tokio::spawn(self.clone().read_to_end(leftover, upper));
+    pub(crate) fn read<U: Upper>(self: &Arc<Self>, stream: Incoming, leftover: BytesMut, upper: Arc<U>) {
+        // A message is held in a buffer of up to twice its size while it grows.
+        let limits = AssemblyLimits {
+            message: self.max_message,
+            bytes: self.max_message.saturating_mul(2).max(AssemblyLimits::default().bytes),
+            ..AssemblyLimits::default()
+        };
+        let packets = PacketReader::new(self.flags, limits);
+        tokio::spawn(self.clone().tick(packets.spare()));
+        tokio::spawn(self.clone().read_to_end(stream, leftover, packets, upper));
     }
 
     /// Ends the connection; the first reason counts.
     pub(crate) fn close(&self, reason: DownReason) {
         self.reason.lock().get_or_insert(reason);
-        {
-            let mut out = self.out.lock();
-            out.closed = true;
-        }
+        self.out.lock().closed = true;
         self.transport.shutdown();
         self.closing.notify_waiters();
         self.room.notify_waiters();
@@ -250,11 +296,18 @@ impl Link {
     }
 
     /// Appends a message if the queue has room.
-    pub(crate) fn begin(&self, control: &Control, payload: &[u8]) -> Result<Begun> {
+    pub(crate) fn begin<'a>(&'a self, control: &Control, payload: &'a [u8]) -> Result<Begun<'a>> {
         let mut out = self.out.lock();
         let waiting = out.waiting();
         if waiting >= self.busy_limit && !out.closed {
             return Ok(Begun::Busy(waiting));
+        }
+        if out.encoder.needs_fragments(payload.len()) && !out.closed {
+            let Out { encoder, buffer, packets, .. } = &mut *out;
+            let fragments = encoder.fragments(buffer, control, payload)?;
+            *packets += 1;
+            self.push(out);
+            return Ok(Begun::Rest(Rest { link: self, fragments }));
         }
         self.append(&mut out, control, Some(payload))?;
         self.push(out);
@@ -271,15 +324,45 @@ impl Link {
 
     fn append(&self, out: &mut Out, control: &Control, payload: Option<&[u8]>) -> Result<()> {
         if out.closed {
-            return Err(Error::NoConnection {
-                node: self.peer.to_string(),
-                why: "the connection was lost".into(),
-            });
+            return Err(self.lost());
         }
         let Out { encoder, buffer, packets, .. } = out;
-        encoder.message(buffer, control, payload)?;
         *packets += 1;
-        Ok(())
+        match (self.old_form(control, payload), payload) {
+            (Some(control), _) => encoder.message(buffer, &control, None),
+            (None, Some(payload)) if encoder.needs_fragments(payload.len()) => {
+                let mut fragments = encoder.fragments(buffer, control, payload)?;
+                while fragments.write_next(buffer) {}
+                Ok(())
+            }
+            (None, payload) => encoder.message(buffer, control, payload),
+        }
+    }
+
+    /// The form of a signal for peers that want reasons inside the control tuple, or know no unlink ids.
+    fn old_form(&self, control: &Control, payload: Option<&[u8]>) -> Option<Control> {
+        let reason = || Bytes::copy_from_slice(payload.unwrap_or_default());
+        let old = |flag| !self.flags.has(flag);
+        match control {
+            Control::PayloadExit { from, to, .. } if old(Flags::EXIT_PAYLOAD) => {
+                Some(Control::Exit { from: from.clone(), to: to.clone(), token: None, reason: reason() })
+            }
+            Control::PayloadExit2 { from, to, .. } if old(Flags::EXIT_PAYLOAD) => {
+                Some(Control::Exit2 { from: from.clone(), to: to.clone(), token: None, reason: reason() })
+            }
+            Control::PayloadMonitorPExit { from, to, reference } if old(Flags::EXIT_PAYLOAD) => {
+                let (from, to, reference) = (from.clone(), to.clone(), reference.clone());
+                Some(Control::MonitorPExit { from, to, reference, reason: reason() })
+            }
+            Control::UnlinkId { from, to, .. } if old(Flags::UNLINK_ID) => {
+                Some(Control::Unlink { from: from.clone(), to: to.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    fn lost(&self) -> Error {
+        Error::NoConnection { node: self.peer.to_string(), why: "the connection was lost".into() }
     }
 
     /// Sees to it that somebody writes what was appended: this thread if the link is idle, else the one that writes
@@ -292,12 +375,20 @@ impl Link {
         out.burst = if now - out.last_send < BURST_GAP { out.burst.saturating_add(1) } else { 0 };
         out.last_send = now;
         out.writing = true;
-        if out.burst >= BURST_LENGTH {
+        if out.burst >= BURST_LENGTH && self.runtime.is_driven() {
             drop(out);
             self.write.notify_one();
             return;
         }
         self.write_here(out);
+    }
+
+    /// Writes on this thread unless somebody writes already.
+    fn push_now<'a>(&'a self, mut out: MutexGuard<'a, Out>) {
+        if !out.writing {
+            out.writing = true;
+            self.write_here(out);
+        }
     }
 
     /// Writes on this thread until the queue is empty or the kernel takes no more.
@@ -394,7 +485,7 @@ impl Link {
                     out.in_batch -= count;
                     out.waiting()
                 };
-                if waiting < self.busy_limit {
+                if waiting < AHEAD.min(self.busy_limit) {
                     self.room.notify_waiters();
                 }
             }
@@ -403,10 +494,16 @@ impl Link {
     }
 
     /// The reader task.
-    async fn read_to_end<U: Upper>(self: Arc<Self>, leftover: BytesMut, upper: Arc<U>) {
+    async fn read_to_end<U: Upper>(
+        self: Arc<Self>,
+        stream: Incoming,
+        leftover: BytesMut,
+        packets: PacketReader,
+        upper: Arc<U>,
+    ) {
         let closing = self.closing.notified();
         let ended = tokio::select! {
-            ended = self.read_all(leftover, &upper) => ended,
+            ended = self.read_all(stream, leftover, packets, &upper) => ended,
             () = closing => Ok(()),
         };
         let reason = match ended {
@@ -419,9 +516,13 @@ impl Link {
         self.ended.send_replace(true);
     }
 
-    async fn read_all<U: Upper>(self: &Arc<Self>, leftover: BytesMut, upper: &Arc<U>) -> Result<()> {
-        let limits = AssemblyLimits { message: self.max_message, ..AssemblyLimits::default() };
-        let mut packets = PacketReader::new(self.flags, limits);
+    async fn read_all<U: Upper>(
+        self: &Arc<Self>,
+        mut stream: Incoming,
+        leftover: BytesMut,
+        mut packets: PacketReader,
+        upper: &Arc<U>,
+    ) -> Result<()> {
         let mut buffer = leftover;
         let mut reads = 0;
         loop {
@@ -444,7 +545,7 @@ impl Link {
             if reads % READS_PER_TURN == 0 {
                 tokio::task::yield_now().await;
             }
-            match self.transport.read(&mut buffer).await {
+            match stream.read(&mut buffer).await {
                 Ok(0) | Err(_) => return Ok(()),
                 Ok(_) => {}
             }
@@ -489,7 +590,7 @@ impl Link {
     }
 
     /// The ticker: shows that we live, and finds out whether the peer does (protocol section 8).
-    async fn tick(self: Arc<Self>) {
+    async fn tick(self: Arc<Self>, spare: SpareBuffers) {
         let (mut sent, mut received, mut silent) = (u64::MAX, u64::MAX, 0);
         loop {
             let interval =
@@ -502,6 +603,9 @@ impl Link {
                 return;
             }
             let heard = self.received.load(Ordering::Relaxed);
+            if heard.wrapping_sub(received) <= 1 {
+                spare.release();
+            }
             silent =
                 if heard == received && !self.reader_paused.load(Ordering::Relaxed) { silent + 1 } else { 0 };
             received = heard;

@@ -103,9 +103,9 @@ impl<G: Gate> Drop for Report<'_, G> {
     }
 }
 
-async fn serve<G: Gate>(gate: Arc<G>, attempt: u64, transport: Transport, remote: SocketAddr) {
+async fn serve<G: Gate>(gate: Arc<G>, attempt: u64, mut transport: Transport, remote: SocketAddr) {
     let mut report = Report { gate: &*gate, attempt, remote, done: false };
-    let outcome = tokio::time::timeout(gate.setup_time(), greet(&*gate, attempt, &transport)).await;
+    let outcome = tokio::time::timeout(gate.setup_time(), greet(&*gate, attempt, &mut transport)).await;
     report.done = true;
     match outcome {
         Ok(Ok(established)) => gate.welcome(attempt, transport, established),
@@ -118,16 +118,17 @@ async fn serve<G: Gate>(gate: Arc<G>, attempt: u64, transport: Transport, remote
     }
 }
 
-async fn greet<G: Gate>(gate: &G, attempt: u64, transport: &Transport) -> Result<Established> {
+async fn greet<G: Gate>(gate: &G, attempt: u64, transport: &mut Transport) -> Result<Established> {
     let mut machine = Acceptor::new(gate.params(attempt)?);
     let mut buffer = BytesMut::with_capacity(512);
     loop {
         match machine.next_step()? {
             Step::Send(bytes) => transport
+                .writer
                 .send_all(&bytes)
                 .await
                 .map_err(|error| Error::io("the caller went away during the handshake", &error))?,
-            Step::NeedMore => match transport.read(&mut buffer).await {
+            Step::NeedMore => match transport.reader.read(&mut buffer).await {
                 Ok(0) | Err(_) => return Err(machine.eof().into()),
                 Ok(_) => machine.feed(&buffer.split()),
             },

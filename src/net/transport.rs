@@ -4,41 +4,53 @@
 //! dead peer never raises SIGPIPE in the host program.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 
 use bytes::BytesMut;
 use socket2::SockRef;
+use tokio::io::AsyncReadExt;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::TcpStream;
 
 use crate::error::{Error, Result};
 
-/// An open stream to a peer.
+/// An open stream to a peer, with both ends still together, for the handshake.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    stream: TcpStream,
-    remote: SocketAddr,
+    pub(crate) reader: Incoming,
+    pub(crate) writer: Outgoing,
 }
+
+/// The end that one task reads.
+#[derive(Debug)]
+pub(crate) struct Incoming(OwnedReadHalf);
+
+/// The end that anybody may write.
+#[derive(Debug)]
+pub(crate) struct Outgoing(OwnedWriteHalf);
 
 impl Transport {
     /// Takes over a connected socket and switches Nagle's algorithm off: a message leaves when it is written.
     pub(crate) fn new(stream: TcpStream) -> Result<Transport> {
         stream.set_nodelay(true).map_err(|e| Error::io("cannot set TCP_NODELAY", &e))?;
-        let remote = stream.peer_addr().map_err(|e| Error::io("the peer closed at once", &e))?;
-        Ok(Transport { stream, remote })
+        let (reader, writer) = stream.into_split();
+        Ok(Transport { reader: Incoming(reader), writer: Outgoing(writer) })
     }
+}
 
-    pub(crate) fn remote(&self) -> SocketAddr {
-        self.remote
+impl Outgoing {
+    fn stream(&self) -> &TcpStream {
+        self.0.as_ref()
     }
 
     /// Sends what the kernel takes now.
     pub(crate) fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
-        SockRef::from(&self.stream).send_with_flags(bytes, SEND_FLAGS)
+        SockRef::from(self.stream()).send_with_flags(bytes, SEND_FLAGS)
     }
 
     /// Waits until the kernel takes more, then sends some of `bytes`.
     pub(crate) async fn send_some(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.async_io(tokio::io::Interest::WRITABLE, || self.try_send(bytes)).await
+        self.stream().async_io(tokio::io::Interest::WRITABLE, || self.try_send(bytes)).await
     }
 
     /// Sends all of `bytes`.
@@ -50,25 +62,17 @@ impl Transport {
         Ok(())
     }
 
-    /// Waits for bytes and appends them; 0 at the end of the stream.
-    pub(crate) async fn read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
-        loop {
-            match self.stream.try_read_buf(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stream.readable().await?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
-        }
-    }
-
-    /// Appends what has arrived already.
-    pub(crate) fn try_read(&self, buffer: &mut BytesMut) -> io::Result<usize> {
-        self.stream.try_read_buf(buffer)
-    }
-
     /// Ends both directions; a waiting reader sees the end of the stream.
     pub(crate) fn shutdown(&self) {
-        let _ = SockRef::from(&self.stream).shutdown(Shutdown::Both);
+        let _ = SockRef::from(self.stream()).shutdown(Shutdown::Both);
+    }
+}
+
+impl Incoming {
+    /// Waits for bytes and appends them; 0 at the end of the stream.
+    pub(crate) async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
+        // Not `try_read`: after a short read this one knows that nothing is left, without asking the kernel.
+        self.0.read_buf(buffer).await
     }
 }
 

@@ -14,8 +14,8 @@ pub const DEFAULT_TICKTIME: Duration = Duration::from_secs(60);
 pub const DEFAULT_SETUP_TIME: Duration = Duration::from_secs(7);
 /// Bytes waiting for one peer after which senders wait; OTP's `+zdbbl` default.
 pub const DEFAULT_BUSY_LIMIT: usize = 1 << 20;
-/// Largest message that is put together from fragments.
-pub const DEFAULT_MAX_MESSAGE: usize = 128 << 20;
+/// Largest message taken: 256 MB and what surrounds it.
+pub const DEFAULT_MAX_MESSAGE: usize = 257 << 20;
 /// Bytes a mailbox holds before its policy takes effect.
 pub const DEFAULT_MAILBOX_BYTES: usize = 64 << 20;
 
@@ -206,7 +206,7 @@ impl Config {
         self
     }
 
-    /// Largest message accepted from a peer, in bytes; default 128 MiB.
+    /// Largest message accepted from a peer, in bytes; default 257 MiB.
     pub fn max_message(mut self, bytes: usize) -> Config {
         self.max_message = bytes;
         self

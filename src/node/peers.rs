@@ -191,7 +191,7 @@ impl Inner {
             ipv6: self.config.ipv6,
             deadline,
         };
-        let transport = dial::open(&route).await?;
+        let mut transport = dial::open(&route).await?;
         let ours = match self.node_name() {
             Some(name) => OurName::Node { name, creation: self.creation() },
             None => OurName::Dynamic { host: self.host()? },
@@ -208,7 +208,7 @@ impl Inner {
         };
         let (issuer, current) = (self.clone(), self.clone());
         let established = dial::greet(
-            &transport,
+            &mut transport,
             params,
             move |number| issuer.peers.challenges.lock().values().any(|issued| *issued == number),
             || current.peers.is_pending(node, id),
@@ -244,14 +244,15 @@ impl Inner {
             ticktime: self.ticktime(),
             tick_intensity: self.config.tick_intensity,
         };
-        let link = Link::start(params, transport);
+        let Transport { reader, writer } = transport;
+        let link = Link::start(params, writer, self.runtime.clone());
         entry.up = Some(link.clone());
         let waiters = std::mem::take(&mut entry.waiters);
         self.peers.links.write().insert(node.clone(), link.clone());
         drop(entries);
         log::info(format_args!("connected to {node}"));
         self.on_up(&link);
-        link.read(established.leftover, self.clone());
+        link.read(reader, established.leftover, self.clone());
         for waiter in waiters {
             let _ = waiter.send(Ok(()));
         }

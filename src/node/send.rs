@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
-use crate::net::link::{Begun, Link};
+use crate::net::link::{Begun, Link, Rest};
 use crate::node::{check_term, Inner};
 use crate::proto::control::Control;
 use crate::term::{Atom, Pid, Reference};
@@ -105,6 +105,13 @@ impl Inner {
             match link.begin(&control, payload)? {
                 Begun::Sent => return Ok(()),
                 Begun::Busy(_) => room.await,
+                Begun::Rest(mut rest) => loop {
+                    let room = link.room();
+                    if rest.advance()? {
+                        return Ok(());
+                    }
+                    room.await;
+                },
             }
         }
     }
@@ -142,11 +149,22 @@ impl Inner {
             let room = link.room();
             match link.begin(control, payload)? {
                 Begun::Sent => return Ok(()),
+                Begun::Rest(rest) => return self.send_rest(link, rest, deadline),
                 Begun::Busy(queued) => {
                     if self.runtime.wait(room, deadline, false).is_none() {
                         return Err(Error::Busy { node: link.peer.to_string(), queued });
                     }
                 }
+            }
+        }
+    }
+
+    /// Sends the rest of a big message as the peer reads. When time is over it is queued whole: it has begun to leave.
+    fn send_rest(&self, link: &Link, mut rest: Rest<'_>, deadline: Option<Instant>) -> Result<()> {
+        loop {
+            let room = link.room();
+            if rest.advance()? || self.runtime.wait(room, deadline, true).is_none() {
+                return Ok(());
             }
         }
     }

@@ -4,10 +4,12 @@
 //! assembler goes, which is when the connection goes.
 //! Always true: fragment numbers of a sequence count down by one; whoever skips or repeats one loses the connection.
 
+use super::writer::FRAGMENT;
 use crate::error::{Error, Malformed, Result};
 use crate::term::Atom;
 use bytes::Bytes;
 use std::collections::hash_map::{Entry, HashMap};
+use std::sync::{Arc, Mutex};
 
 /// What may be in assembly on one connection.
 #[derive(Debug, Clone, Copy)]
@@ -39,8 +41,56 @@ struct Partial {
     atoms: Vec<Atom>,
 }
 
+/// Messages of more fragments than this are put together in a buffer that is used again: the kernel hands out fresh
+/// memory page by page, which costs more than the copy.
+const REUSE_ABOVE: u64 = 8;
+
+/// Buffers kept: one is filled while the program still reads the messages in the others.
+const KEPT_BUFFERS: usize = 4;
+
+/// The buffers of the last big messages, once their readers have dropped them.
+#[derive(Debug, Clone, Default)]
+pub struct SpareBuffers(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl SpareBuffers {
+    /// Gives their memory back.
+    pub fn release(&self) {
+        let spare = self.0.lock().map(|mut spare| std::mem::take(&mut *spare));
+        drop(spare);
+    }
+
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().ok().and_then(|mut spare| spare.pop()).unwrap_or_default()
+    }
+}
+
+/// A big message; its buffer goes home when the last reader drops it.
+struct Lent {
+    body: Vec<u8>,
+    home: SpareBuffers,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut body = std::mem::take(&mut self.body);
+        body.clear();
+        if let Ok(mut spare) = self.home.0.lock() {
+            if spare.len() < KEPT_BUFFERS {
+                spare.push(body);
+            }
+        }
+    }
+}
+
 /// The messages that are in assembly on one connection.
 pub struct Assembler {
+    spare: SpareBuffers,
     limits: AssemblyLimits,
     open: HashMap<u64, Partial>,
     /// Sum of the capacities of all bodies: what is really taken, not what is used of it.
@@ -50,7 +100,12 @@ pub struct Assembler {
 impl Assembler {
     /// An assembler with nothing in it.
     pub fn new(limits: AssemblyLimits) -> Self {
-        Assembler { limits, open: HashMap::new(), bytes: 0 }
+        Assembler { limits, open: HashMap::new(), bytes: 0, spare: SpareBuffers::default() }
+    }
+
+    /// The buffer kept for the next big message, to be released by a timer.
+    pub fn spare(&self) -> SpareBuffers {
+        self.spare.clone()
     }
 
     /// Sequences and bytes in assembly at this moment.
@@ -83,7 +138,9 @@ impl Assembler {
             return Err(too_many(self.limits.sequences));
         }
         // Copied, so that a short fragment does not hold the read buffer it came in.
-        let body = body.to_vec();
+        let mut copy = if count > REUSE_ABOVE { self.spare.take() } else { Vec::new() };
+        copy.extend_from_slice(&body);
+        let body = copy;
         self.bytes = self.bytes.saturating_add(body.capacity());
         vacant.insert(Partial { next: count - 1, body, atoms: atoms() });
         self.check_bytes()?;
@@ -112,7 +169,11 @@ impl Assembler {
         }
         let partial = entry.remove();
         self.bytes = self.bytes.saturating_sub(partial.body.capacity());
-        Ok(Some(Assembled { body: partial.body.into(), atoms: partial.atoms }))
+        let body = match partial.body.len() as u64 > REUSE_ABOVE * FRAGMENT as u64 {
+            true => Bytes::from_owner(Lent { body: partial.body, home: self.spare.clone() }),
+            false => partial.body.into(),
+        };
+        Ok(Some(Assembled { body, atoms: partial.atoms }))
     }
 
     fn check_bytes(&self) -> Result<()> {

@@ -19,7 +19,7 @@ mod tests;
 pub(crate) mod walk;
 mod writer;
 
-pub use assembler::{Assembler, AssemblyLimits};
+pub use assembler::{Assembler, AssemblyLimits, SpareBuffers};
 pub use atom_cache_in::AtomCacheIn;
 pub use reader::{PacketReader, Received};
 pub use writer::{encode_message, Fragmenter, PacketWriter, FRAGMENT};

@@ -1,6 +1,6 @@
 //! From packets to whole messages.
 
-use super::assembler::{Assembler, AssemblyLimits};
+use super::assembler::{Assembler, AssemblyLimits, SpareBuffers};
 use super::atom_cache_in::AtomCacheIn;
 use super::{HeaderMode, FIRST, NEXT, PASS_THROUGH, WHOLE};
 use crate::error::{Malformed, Result};
@@ -52,6 +52,11 @@ impl PacketReader {
     /// The atoms of the message read last. Empty unless the atom cache was negotiated.
     pub fn atoms(&self) -> &[Atom] {
         self.cache.atoms()
+    }
+
+    /// The buffer kept for the next big message; release it when the connection is idle.
+    pub fn spare(&self) -> SpareBuffers {
+        self.assembler.spare()
     }
 
     /// Sequences and bytes of messages that are not complete yet.

@@ -107,25 +107,16 @@ impl PacketWriter {
         payload: P,
     ) -> Result<Fragmenter<P>> {
         let start = frame::begin(out);
-        // The number of fragments is known only when the atoms are replaced.
         let place = out.len();
         out.extend_from_slice(&[VERSION, FIRST]);
         out.extend_from_slice(&[0; 16]);
+        // No atom section even with a cache: a copy of a large payload costs more than its atoms.
+        out.push(0);
         let mut terms = Vec::new();
-        let mut uncut = 0;
-        let mut borrowed = None;
-        if self.cache.is_some() {
-            let section = self.cached_apart(out, &mut terms, control, payload.as_ref());
-            uncut = section.inspect_err(|_| out.truncate(start))?;
-        } else {
-            out.push(0);
-            control.encode_to(&mut terms);
-            uncut = uncut.max(terms.len());
-            borrowed = Some(payload);
-        }
+        control.encode_to(&mut terms);
+        let uncut = terms.len();
         // Only the payload may be cut: the first fragment holds the whole control tuple.
-        let mut fragmenter =
-            Fragmenter { sequence: self.next_sequence(), left: 0, at: 0, terms, payload: borrowed };
+        let mut fragmenter = Fragmenter { sequence: self.next_sequence(), left: 0, at: 0, terms, payload };
         let first = uncut.max(FRAGMENT);
         let rest = fragmenter.len().saturating_sub(first);
         fragmenter.left = rest.div_ceil(FRAGMENT) as u64 + 1;
@@ -135,7 +126,7 @@ impl PacketWriter {
         }
         fragmenter.copy(out, first);
         fragmenter.left -= 1;
-        frame::finish(out, start).inspect_err(|_| self.undo())?;
+        frame::finish(out, start)?;
         Ok(fragmenter)
     }
 
@@ -154,26 +145,6 @@ impl PacketWriter {
         write_edited(out, payload.unwrap_or_default(), in_payload);
         Ok(())
     }
-
-    /// Atom section to `out`, control tuple and payload to `terms`; returns the length of the tuple.
-    fn cached_apart(
-        &mut self,
-        out: &mut Vec<u8>,
-        terms: &mut Vec<u8>,
-        control: &Control,
-        payload: &[u8],
-    ) -> Result<usize, Malformed> {
-        let split = self.plan(control, Some(payload))?;
-        let Some(cache) = &self.cache else { return Ok(0) };
-        cache.write_section(out);
-        let (in_control, in_payload) = self.edits.split_at(split.min(self.edits.len()));
-        write_edited(terms, &self.control, in_control);
-        let control = terms.len();
-        terms.reserve(payload.len());
-        write_edited(terms, payload, in_payload);
-        Ok(control)
-    }
-
     /// Encodes the control tuple and finds the atoms of both terms; returns how many edits are the tuple's.
     fn plan(&mut self, control: &Control, payload: Option<&[u8]>) -> Result<usize, Malformed> {
         self.control.clear();
@@ -219,7 +190,7 @@ pub struct Fragmenter<P> {
     /// Bytes written of `terms` and `payload`, seen as one.
     at: usize,
     terms: Vec<u8>,
-    payload: Option<P>,
+    payload: P,
 }
 
 impl<P: AsRef<[u8]>> Fragmenter<P> {
@@ -249,7 +220,7 @@ impl<P: AsRef<[u8]>> Fragmenter<P> {
     }
 
     fn len(&self) -> usize {
-        self.terms.len() + self.payload.as_ref().map_or(0, |payload| payload.as_ref().len())
+        self.terms.len() + self.payload.as_ref().len()
     }
 
     /// Appends the next `length` bytes, or what is left.
@@ -257,10 +228,8 @@ impl<P: AsRef<[u8]>> Fragmenter<P> {
         let end = self.at.saturating_add(length).min(self.len());
         let terms = self.terms.len();
         out.extend_from_slice(self.terms.get(self.at.min(terms)..end.min(terms)).unwrap_or_default());
-        if let Some(payload) = &self.payload {
-            let (from, to) = (self.at.max(terms) - terms, end.max(terms) - terms);
-            out.extend_from_slice(payload.as_ref().get(from..to).unwrap_or_default());
-        }
+        let (from, to) = (self.at.max(terms) - terms, end.max(terms) - terms);
+        out.extend_from_slice(self.payload.as_ref().get(from..to).unwrap_or_default());
         self.at = end;
     }
 }
