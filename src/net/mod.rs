@@ -3,6 +3,7 @@
 pub(crate) mod dial;
 pub mod epmd;
 pub mod epmd_server;
+pub(crate) mod hang_up;
 pub(crate) mod link;
 pub(crate) mod listen;
 pub(crate) mod transport;

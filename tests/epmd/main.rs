@@ -6,6 +6,7 @@
 mod beam;
 mod client;
 mod limits;
+mod random;
 mod registration;
 mod server;
 mod support;

@@ -272,3 +272,26 @@ async fn a_reset_instead_of_a_request_or_a_close_harms_nobody() {
     until("no place is lost", SOON, || async { knows(port, "a").await && server.half_open() == 0 }).await;
     assert_eq!(server.registered(), 1);
 }
+
+#[tokio::test]
+async fn a_peer_with_our_own_address_is_local_although_it_is_not_loopback() {
+    // The address this host would use to reach others; connecting a datagram socket sends nothing.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let ours = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());
+    let Some(ours) = ours.ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback()) else {
+        eprintln!("SKIPPED: this host has no address but loopback");
+        return;
+    };
+    let port = free_port();
+    let mut config = config(port, true);
+    config.addresses = vec![ours];
+    let server = EpmdServer::start(&config).unwrap();
+    assert!(server.addresses().iter().any(|address| address.ip() == ours));
+    let mut socket = TcpStream::connect((ours, port)).await.unwrap();
+    assert_eq!(socket.local_addr().unwrap().ip(), ours);
+    socket.write_all(&alive2("a")).await.unwrap();
+    let mut reply = [0; 6];
+    soon("reply", socket.read_exact(&mut reply)).await.unwrap();
+    assert_eq!(reply[..2], [118, 0]);
+    assert!(knows(port, "a").await);
+}

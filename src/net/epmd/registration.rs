@@ -6,7 +6,9 @@
 
 use super::{exchange, EpmdConfig, Trouble, ATTEMPT};
 use crate::error::{Error, Result};
+use crate::log::{info, warn};
 use crate::net::epmd_server::EpmdServer;
+use crate::net::hang_up::HangUp;
 use crate::proto::epmd::{self as wire, Alive2Reply, NodeInfo, Request};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -158,14 +160,17 @@ impl Keeper {
     }
 
     /// Holds the registration until the task is aborted.
-    async fn keep(mut self, mut socket: TcpStream, tell: watch::Sender<RegistrationState>) {
+    async fn keep(mut self, socket: TcpStream, tell: watch::Sender<RegistrationState>) {
+        let mut socket = HangUp::new(socket);
         loop {
             // Nothing ever arrives on this socket; whatever it is, the registration is over.
             let _ = socket.read(&mut [0; 1]).await;
             drop(socket);
             tell.send_modify(|state| state.registered = false);
-            socket = self.renew(&tell).await;
+            info(format_args!("epmd is gone; trying to register \"{}\" again", self.alive));
+            socket = HangUp::new(self.renew(&tell).await);
             let hosts_epmd = self.server.is_some();
+            info(format_args!("\"{}\" is registered at epmd again", self.alive));
             tell.send_modify(|state| {
                 let times_registered = state.times_registered + 1;
                 *state =
@@ -184,7 +189,12 @@ impl Keeper {
                 Err(missed) => missed,
             };
             let taken = matches!(missed, Missed::Taken);
-            tell.send_if_modified(|state| std::mem::replace(&mut state.name_taken, taken) != taken);
+            let news =
+                tell.send_if_modified(|state| std::mem::replace(&mut state.name_taken, taken) != taken);
+            if news && taken {
+                let (alive, port) = (&self.alive, self.config.port);
+                warn(format_args!("another node took the name \"{alive}\" at epmd on port {port} while epmd was away: new peers will find that one"));
+            }
             let nobody = matches!(missed, Missed::Nobody(_));
             if nobody && self.config.embedded && Instant::now() >= may_serve && self.serve().is_ok() {
                 continue;
@@ -198,6 +208,7 @@ impl Keeper {
     fn serve(&mut self) -> io::Result<()> {
         self.server = None;
         self.server = Some(EpmdServer::start(&self.config)?);
+        info(format_args!("no epmd on this host: serving port {} from this process", self.config.port));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::talk::{greet, wait_for_request, Fresh};
 use super::Shared;
+use crate::net::hang_up::HangUp;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -52,6 +53,7 @@ pub(super) async fn bind_and_serve(address: SocketAddr, shared: Arc<Shared>) {
 
 /// Accepts for ever; the connections end with it.
 pub(super) async fn serve(listener: AsyncFd<TcpListener>, shared: Arc<Shared>) {
+    let listener = HangUp::new(listener);
     let mut talks = JoinSet::new();
     let mut silent = Vec::with_capacity(BATCH);
     loop {

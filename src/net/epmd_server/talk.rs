@@ -2,6 +2,7 @@
 
 use super::half_open::Place;
 use super::{Held, Shared};
+use crate::net::hang_up::HangUp;
 use crate::proto::epmd::{split_request, Answer, Framed, MAX_BODY};
 use bytes::Bytes;
 use socket2::SockRef;
@@ -169,6 +170,7 @@ fn append(mut socket: &StdStream, received: &mut Vec<u8>) -> io::Result<usize> {
 
 /// Keeps the name until its connection ends or says anything more.
 async fn hold(socket: AsyncFd<StdStream>, held: Held) {
+    let socket = HangUp::new(socket);
     wait_for_end(&socket).await;
     // In this order, so that whoever sees the connection closed finds the name free.
     drop(held);
