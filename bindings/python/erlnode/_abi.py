@@ -65,7 +65,7 @@ NAMES = {None: 0, "guess": 0, "short": 1, "long": 2}  # erln_names
 AUTO_CONNECT = {"always": 0, "once": 1, "never": 2}  # erln_auto_connect
 OVERFLOW = {"wait": 0, "drop": 1, "kill": 2}  # erln_overflow
 CLASSES = {"error": 0, "exit": 1, "throw": 2}  # erln_class
-ALIAS_MODES = {None: 0, "explicit": 1, "demonitor": 2, "reply": 3}  # erln_alias_mode
+ALIAS_MODES = {None: 0, "none": 0, "explicit": 1, "demonitor": 2, "reply_demonitor": 3}  # erln_alias_mode
 SPAWN_LINK, SPAWN_MONITOR = 1, 2
 MSG_REQUEST = 6  # ERLN_MSG_REQUEST
 
@@ -226,16 +226,20 @@ erln_status erln_mailbox_demonitor_nodes(erln_mailbox mailbox);
 erln_status erln_mailbox_monitor_node(erln_mailbox mailbox, const char *peer);
 erln_status erln_mailbox_demonitor_node(erln_mailbox mailbox, const char *peer);
 erln_status erln_mailbox_load(erln_mailbox mailbox, size_t *out_messages, size_t *out_bytes, uint64_t *out_dropped);
+erln_status erln_mailbox_exit_reason(erln_mailbox mailbox, erln_writer *writer);
+erln_writer *erln_writer_new(void);
+void erln_writer_free(erln_writer *writer);
+erln_status erln_writer_finish(erln_writer *writer, erln_bytes *out);
 erln_status erln_mailbox_recv(erln_mailbox mailbox, int32_t timeout_ms, erln_msg **out);
-erln_status erln_mailbox_recv_ref(erln_mailbox mailbox, const erln_ref *ref, int32_t timeout_ms, erln_msg **out);
-enum erln_msg_type erln_msg_kind(const erln_msg *msg);
+erln_status erln_mailbox_recv_ref(erln_mailbox mailbox, const erln_ref *reference, int32_t timeout_ms, erln_msg **out);
+erln_msg_type erln_msg_kind(const erln_msg *msg);
 bool erln_msg_from(const erln_msg *msg, erln_pid *out);
 erln_status erln_msg_payload(const erln_msg *msg, erln_bytes *out);
 erln_status erln_send_term(erln_mailbox mailbox, erln_to to, const uint8_t *term, size_t len, int32_t timeout_ms);
 
 // Links, monitors, exits
 erln_status erln_monitor(erln_mailbox mailbox, erln_to who, int32_t mode, erln_ref *out);
-erln_status erln_demonitor(erln_mailbox mailbox, const erln_ref *ref, bool flush);
+erln_status erln_demonitor(erln_mailbox mailbox, const erln_ref *reference, bool flush);
 erln_status erln_link(erln_mailbox mailbox, const erln_pid *pid);
 erln_status erln_unlink(erln_mailbox mailbox, const erln_pid *pid);
 erln_status erln_exit(erln_mailbox mailbox, const erln_pid *pid, const uint8_t *reason, size_t len);
@@ -255,7 +259,7 @@ erln_status erln_request_function(const erln_request *request, erln_bytes *out_m
     uint32_t *out_arity);
 erln_status erln_request_args(const erln_request *request, erln_bytes *out);
 erln_status erln_request_reply(erln_request *request, const uint8_t *term, size_t len);
-erln_status erln_request_fail(erln_request *request, int32_t class, const uint8_t *reason, size_t len);
+erln_status erln_request_fail(erln_request *request, int32_t class_, const uint8_t *reason, size_t len);
 erln_status erln_request_pid(const erln_request *request, erln_pid *out);
 erln_status erln_request_caller(const erln_request *request, erln_pid *out);
 erln_status erln_request_leader(const erln_request *request, erln_pid *out);
@@ -273,7 +277,7 @@ void *erln_python_take(erln_mailbox mailbox, void *reference, int32_t timeout_ms
 
 _NUMBERS = {
     "bool": c_bool, "int32_t": c_int32, "uint16_t": c_uint16, "uint32_t": c_uint32, "uint64_t": c_uint64,
-    "size_t": c_size_t, "erln_status": c_int32, "enum erln_msg_type": c_int32,
+    "size_t": c_size_t, "erln_status": c_int32, "erln_msg_type": c_int32,
 }  # fmt: skip
 _STRUCTS = {
     "erln_node": NodeId, "erln_mailbox": MailboxId, "erln_name": CName, "erln_pid": CPid, "erln_ref": CReference,
@@ -566,6 +570,21 @@ def mailbox_monitor_nodes(mailbox: MailboxId, on: bool, visible_only: bool, info
 def mailbox_monitor_node(mailbox: MailboxId, peer: str, on: bool) -> None:
     call = lib.erln_mailbox_monitor_node if on else lib.erln_mailbox_demonitor_node
     check(call(mailbox, _text(peer)))
+
+
+def mailbox_exit_reason(mailbox: MailboxId) -> Optional[bytes]:
+    """The encoded reason a mailbox ended with; None while it lives."""
+    writer = c_void_p(lib.erln_writer_new())
+    try:
+        status = lib.erln_mailbox_exit_reason(mailbox, writer)
+        if status == Timeout.status:
+            return None
+        check(status)
+        reason = CBytes()
+        check(lib.erln_writer_finish(writer, byref(reason)))
+        return reason.bytes()
+    finally:
+        lib.erln_writer_free(writer)
 
 
 def mailbox_load(mailbox: MailboxId) -> Tuple[int, int, int]:

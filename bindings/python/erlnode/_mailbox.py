@@ -134,10 +134,28 @@ class Mailbox:
         if not self._closer.alive:
             return True
         try:
-            _abi.mailbox_load(self._handle)
+            return _abi.mailbox_exit_reason(self._handle) is not None
         except ClosedError:
             return True
-        return False
+
+    @property
+    def exit_reason(self) -> Term:
+        """The reason of the exit signal that ended it; None while it lives, and when it was closed here."""
+        try:
+            reason = _abi.mailbox_exit_reason(self._handle)
+        except ClosedError:
+            return None
+        return None if reason is None else _abi.decode(reason)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait."""
+        return _abi.mailbox_load(self._handle)[0]
+
+    @property
+    def dropped(self) -> int:
+        """How many were dropped because it was full (``overflow="drop"``)."""
+        return _abi.mailbox_load(self._handle)[2]
 
     def __repr__(self) -> str:
         return f"<Mailbox {self._pid!r}{' closed' if self.closed else ''}>"
@@ -293,7 +311,7 @@ class Mailbox:
         """Watches a process: when it ends, ``(DOWN, reference, process, target, reason)`` arrives, exactly once.
 
         With ``alias``, the reference also is an address that others can send to: until it is taken back ("explicit"),
-        as long as the monitor lasts ("demonitor"), or for one message, which ends the monitor too ("reply").
+        as long as the monitor lasts ("demonitor"), or for one message too, which ends both ("reply_demonitor").
         """
         return _abi.monitor(self._handle, target, alias)
 

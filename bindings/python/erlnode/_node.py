@@ -8,7 +8,7 @@ import os
 import threading
 import warnings
 import weakref
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from . import _abi, _terms
 from ._errors import Error
@@ -28,6 +28,11 @@ class Node:
     ``name`` is ``alive@host``; without a host, this machine's is added. ``names`` is "short" or "long" where the host
     part does not tell. Hidden unless ``visible``. The cookie is read from ``~/.erlang.cookie`` unless given. Without a
     name it is ``nonode@nohost``: no port is open, and mailboxes of this program can talk to each other.
+
+    ``port`` is one to listen on, or the first and last of a range; with ``known_port`` all nodes use that one and no epmd
+    is needed. ``ticktime`` (seconds of silence after which a peer is dead) must be the same in the whole cluster. Only
+    nodes in ``allow`` may connect, if given. Limits in bytes: ``max_message`` (one that arrives), ``mailbox_bytes`` (all
+    that wait), ``busy_limit`` (all that wait for a peer to read).
 
     epmd is asked at ERL_EPMD_ADDRESS and ERL_EPMD_PORT; where none answers on this machine, the node serves one itself
     (``embedded_epmd=False`` forbids that).
@@ -52,7 +57,11 @@ class Node:
         ticktime: Optional[float] = None,
         setup_time: Optional[float] = None,
         auto_connect: str = "always",
-        **options: Any,
+        allow: Optional[Sequence[str]] = None,
+        max_message: Optional[int] = None,
+        mailbox_bytes: Optional[int] = None,
+        busy_limit: Optional[int] = None,
+        atom_cache: Optional[bool] = None,
     ) -> None:
         self._handle = _abi.node_start(
             name,
@@ -69,7 +78,11 @@ class Node:
             ticktime=ticktime,
             setup_time=setup_time,
             auto_connect=auto_connect,
-            **options,
+            allow=allow,
+            max_message=max_message,
+            mailbox_bytes=mailbox_bytes,
+            busy_limit=busy_limit,
+            atom_cache=atom_cache,
         )
         self._closer = weakref.finalize(self, _discard, self._handle, name or "nonode@nohost", os.getpid())
         self._closer.atexit = False
@@ -134,12 +147,23 @@ class Node:
 
     # ----------------------------------------------------------------------------------------------- processes
 
-    def mailbox(self, name: Union[None, Atom, str] = None, *, trap_exit: bool = False, **options: Any) -> Mailbox:
+    def mailbox(
+        self,
+        name: Union[None, Atom, str] = None,
+        *,
+        trap_exit: bool = False,
+        max_messages: int = 0,
+        max_bytes: int = 0,
+        overflow: str = "wait",
+    ) -> Mailbox:
         """A new process of this node, registered under ``name`` if given.
 
-        With ``trap_exit``, exit signals of linked processes arrive as messages; without, they end the mailbox.
+        With ``trap_exit``, exit signals of linked processes arrive as messages; without, they end the mailbox. When
+        ``max_messages`` or ``max_bytes`` (0: the node's own limit) wait in it, the connections that bring more are not
+        read for a while ("wait"), or what arrives is dropped ("drop"), or the mailbox ends ("kill").
         """
-        handle = _abi.mailbox_open(self._handle, None if name is None else str(name), trap_exit=trap_exit, **options)
+        text = None if name is None else str(name)
+        handle = _abi.mailbox_open(self._handle, text, trap_exit, max_messages, max_bytes, overflow)
         return Mailbox(self, handle)
 
     def whereis(self, name: Union[Atom, str]) -> Optional[Pid]:
