@@ -1456,8 +1456,8 @@ erln_status erln_log_set(erln_log_fn hook,
 // The Python package's way in: terms become Python objects, and back, in one crossing per message.
 //
 // Only the package `erlnode` calls these. It hands over the addresses of the functions of Python's stable ABI once
-// (erln_python_setup); the library does not link against Python. Each function must be called with the interpreter
-// lock held; a result of NULL means that a Python exception is set. Chosen by measurement (benches/python).
+// (erln_python_setup); the library does not link against Python. Those that return objects must be called with
+// the interpreter lock held, and give NULL when a Python exception is set; none of them waits or gives the lock away. Chosen by measurement (benches/python).
 // ====================================================================================================
 
 // For the Python package only: takes the addresses of the Python functions and objects that it uses, in the order of
@@ -1474,20 +1474,24 @@ void *erln_python_decode(const uint8_t *data,
 // For the Python package only: the encoded term (without version byte) of an object, as `bytes`. A new reference.
 void *erln_python_encode(void *object);
 
-// For the Python package only: sends an object to a `Pid`, `Reference`, name, or `(name, node)`. Encodes with the
-// interpreter lock and sends without. None, as a new reference.
+// For the Python package only: sends an object to a `Pid`, `Reference`, name, or `(name, node)`, without waiting. None, as a
+// new reference; the object `NOTHING` if there is no connection yet, or no room, and nothing was sent.
 void *erln_python_send(erln_mailbox mailbox,
                        void *to,
-                       void *object,
-                       int32_t timeout_ms);
+                       void *object);
 
-// For the Python package only: the next message, or the next that answers `reference` (a `Reference` or None), waited for
-// without the interpreter lock; the object `NOTHING` if there is none in time. A call of an exported function comes as
-// the object that `_abi.py` makes of its erln_msg. With `detail`, a tuple of kind, term and sender. A new reference.
+// For the Python package only: the next message, or the next that answers `reference` (a `Reference` or None); the object
+// `NOTHING` if there is none. A call of an exported function comes as the object that `_abi.py` makes of its erln_msg.
+// With `detail`, a tuple of kind, term and sender. A new reference.
 void *erln_python_take(erln_mailbox mailbox,
                        void *reference,
-                       int32_t timeout_ms,
                        bool detail);
+
+// For the Python package only, and the one that is called without the interpreter lock: waits until a message is there (or
+// one that answers `reference`, unless that is NULL) and leaves it there. ERLN_ERR_TIMEOUT if none came in time.
+erln_status erln_python_wait(erln_mailbox mailbox,
+                             const erln_ref *reference,
+                             int32_t timeout_ms);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,8 +1,8 @@
 //! The Python package's way in: terms become Python objects, and back, in one crossing per message.
 //!
 //! Only the package `erlnode` calls these. It hands over the addresses of the functions of Python's stable ABI once
-//! (erln_python_setup); the library does not link against Python. Each function must be called with the interpreter
-//! lock held; a result of NULL means that a Python exception is set. Chosen by measurement (benches/python).
+//! (erln_python_setup); the library does not link against Python. Those that return objects must be called with
+//! the interpreter lock held, and give NULL when a Python exception is set; none of them waits or gives the lock away. Chosen by measurement (benches/python).
 
 mod api;
 mod cache;
@@ -10,6 +10,7 @@ mod decode;
 mod encode;
 
 use std::ffi::c_void;
+use std::time::Duration;
 
 use api::{Fail, Owned, PyObject, PyResult, Python};
 
@@ -17,6 +18,7 @@ use super::bytes::{bytes, timeout};
 use super::guard::{guard, guard_or};
 use super::mailbox::{erln_mailbox, mailbox};
 use super::message::{erln_msg, erln_msg_type};
+use super::pid::erln_ref;
 use super::status::erln_status;
 use crate::node::message::{Message, MessageKind};
 use crate::node::send::Target;
@@ -58,50 +60,43 @@ pub unsafe extern "C" fn erln_python_encode(object: *mut c_void) -> *mut c_void 
     guard_or(std::ptr::null_mut(), || with_python(|python| python.bytes(&encoded(python, object.cast())?)))
 }
 
-/// For the Python package only: sends an object to a `Pid`, `Reference`, name, or `(name, node)`. Encodes with the
-/// interpreter lock and sends without. None, as a new reference.
+/// For the Python package only: sends an object to a `Pid`, `Reference`, name, or `(name, node)`, without waiting. None, as a
+/// new reference; the object `NOTHING` if there is no connection yet, or no room, and nothing was sent.
 #[no_mangle]
 pub unsafe extern "C" fn erln_python_send(
     mailbox: erln_mailbox,
     to: *mut c_void,
     object: *mut c_void,
-    timeout_ms: i32,
 ) -> *mut c_void {
     guard_or(std::ptr::null_mut(), || {
         with_python(|python| {
             let sender = self::mailbox(mailbox)?;
             let to = target(python, to.cast())?;
             let payload = encoded(python, object.cast())?;
-            let timeout = timeout(timeout_ms)?;
-            python.without_lock(|| sender.send(&to, &payload, timeout))?;
-            Ok(python.share(python.objects.none))
+            match sender.send(&to, &payload, Some(Duration::ZERO)) {
+                Ok(()) => Ok(python.share(python.objects.none)),
+                Err(Error::Timeout(_) | Error::Busy { .. }) => Ok(python.share(python.objects.nothing)),
+                Err(error) => Err(error.into()),
+            }
         })
     })
 }
 
-/// For the Python package only: the next message, or the next that answers `reference` (a `Reference` or None), waited for
-/// without the interpreter lock; the object `NOTHING` if there is none in time. A call of an exported function comes as
-/// the object that `_abi.py` makes of its erln_msg. With `detail`, a tuple of kind, term and sender. A new reference.
+/// For the Python package only: the next message, or the next that answers `reference` (a `Reference` or None); the object
+/// `NOTHING` if there is none. A call of an exported function comes as the object that `_abi.py` makes of its erln_msg.
+/// With `detail`, a tuple of kind, term and sender. A new reference.
 #[no_mangle]
 pub unsafe extern "C" fn erln_python_take(
     mailbox: erln_mailbox,
     reference: *mut c_void,
-    timeout_ms: i32,
     detail: bool,
 ) -> *mut c_void {
     guard_or(std::ptr::null_mut(), || {
         with_python(|python| {
             let receiver = self::mailbox(mailbox)?;
-            let reference = match reference.cast::<PyObject>() {
-                none if none == python.objects.none => None,
-                object => Some(reference_of(python, object)?),
-            };
-            let wait = timeout(timeout_ms)?;
-            let received = match (&reference, timeout_ms) {
-                // Not worth giving the lock away: nothing below waits.
-                (None, 0) => receiver.try_recv(),
-                (None, _) => python.without_lock(|| receiver.recv(wait)),
-                (Some(reference), _) => python.without_lock(|| receiver.recv_reply(reference, wait)),
+            let received = match reference.cast::<PyObject>() {
+                none if none == python.objects.none => receiver.try_recv(),
+                object => receiver.recv_reply(&reference_of(python, object)?, Some(Duration::ZERO)),
             };
             match received {
                 Ok(message) => taken(python, message, detail),
@@ -109,6 +104,25 @@ pub unsafe extern "C" fn erln_python_take(
                 Err(error) => Err(error.into()),
             }
         })
+    })
+}
+
+/// For the Python package only, and the one that is called without the interpreter lock: waits until a message is there (or
+/// one that answers `reference`, unless that is NULL) and leaves it there. ERLN_ERR_TIMEOUT if none came in time.
+#[no_mangle]
+pub unsafe extern "C" fn erln_python_wait(
+    mailbox: erln_mailbox,
+    reference: *const erln_ref,
+    timeout_ms: i32,
+) -> erln_status {
+    guard(|| {
+        // SAFETY: NULL or the caller's reference.
+        let reference =
+            unsafe { reference.as_ref() }.map(|reference| reference.to_reference()).transpose()?;
+        match self::mailbox(mailbox)?.wait(reference.as_ref(), timeout(timeout_ms)?)? {
+            true => Ok(()),
+            false => Err(Error::Timeout("no message arrived in time".into())),
+        }
     })
 }
 

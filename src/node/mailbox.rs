@@ -3,6 +3,7 @@
 //! One queue, three ways to wait: block ([`Mailbox::recv`]), poll a descriptor ([`Mailbox::fd`]), or await
 //! ([`Mailbox::recv_async`]). Any thread may use a mailbox; several may receive from one.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -169,16 +170,31 @@ impl Mailbox {
         if timeout == Some(Duration::ZERO) {
             return Err(Error::Empty);
         }
+        let received = self.wait_for(self.process.recv(reference), timeout);
+        received.unwrap_or_else(|| Err(Error::Timeout("no message arrived in time".into())))
+    }
+
+    /// Waits until [`try_recv`](Self::try_recv), or with `reference` [`recv_reply`](Self::recv_reply), would find a message,
+    /// and leaves it there. False if the time is over.
+    ///
+    /// # Errors
+    /// `Closed` once the mailbox has ended.
+    pub fn wait(&self, reference: Option<&Reference>, timeout: Option<Duration>) -> Result<bool> {
+        self.wait_for(self.process.ready(reference), timeout).map_or(Ok(false), |ready| ready.map(|()| true))
+    }
+
+    /// Waits for `future`, doing the I/O on this thread when the last waits were short.
+    fn wait_for<F: Future>(&self, future: F, timeout: Option<Duration>) -> Option<F::Output> {
         let start = Instant::now();
         let deadline = timeout.and_then(|timeout| start.checked_add(timeout));
         let drive = self.tight.load(Ordering::Relaxed) >= TIGHT_STREAK;
-        let received = self.inner().runtime.wait(self.process.recv(reference), deadline, drive);
+        let output = self.inner().runtime.wait(future, deadline, drive);
         if start.elapsed() < TIGHT {
             self.tight.fetch_add(1, Ordering::Relaxed);
         } else {
             self.tight.store(0, Ordering::Relaxed);
         }
-        received.unwrap_or_else(|| Err(Error::Timeout("no message arrived in time".into())))
+        output
     }
 
     /// A descriptor that is readable while messages wait, and for ever once the mailbox has ended. Owned by the mailbox:

@@ -212,6 +212,11 @@ impl Process {
         Recv { process: self, reference, waiter: None }
     }
 
+    /// Waits for [`take`](Self::take) to find something, and leaves it there.
+    pub(crate) fn ready<'a>(&'a self, reference: Option<&'a Reference>) -> Ready<'a> {
+        Ready(self.recv(reference))
+    }
+
     /// Runs `change` on the relations; `None` if the process has ended.
     pub(crate) fn relate<T>(&self, change: impl FnOnce(&mut Relations) -> T) -> Option<T> {
         let mut state = self.state.lock();
@@ -327,14 +332,32 @@ impl State {
     }
 
     fn take(&mut self, limits: Limits, reference: Option<&Reference>) -> Result<Option<Message>> {
+        let place = self.find(reference)?;
+        Ok(place.and_then(|place| self.remove(limits, place)))
+    }
+
+    /// Wakes `waker` at the next message; gives the number to ask again with, or to leave by.
+    fn enlist(&mut self, waiter: Option<u64>, waker: &Waker) -> u64 {
+        let id = waiter.unwrap_or_else(|| {
+            self.next_waiter += 1;
+            self.next_waiter
+        });
+        match self.waiters.iter_mut().find(|(waiter, _)| *waiter == id) {
+            Some((_, known)) => known.clone_from(waker),
+            None => self.waiters.push((id, waker.clone())),
+        }
+        id
+    }
+
+    /// The place in the queue of what `take` would take.
+    fn find(&self, reference: Option<&Reference>) -> Result<Option<usize>> {
         if self.closed.is_some() {
             return Err(Error::Closed("mailbox"));
         }
-        let place = match reference {
-            None => Some(0),
+        Ok(match reference {
+            None => (!self.queue.is_empty()).then_some(0),
             Some(reference) => self.queue.iter().position(|message| message.answers(reference)),
-        };
-        Ok(place.and_then(|place| self.remove(limits, place)))
+        })
     }
 
     fn remove(&mut self, limits: Limits, place: usize) -> Option<Message> {
@@ -375,18 +398,26 @@ impl Future for Recv<'_> {
             Ok(Some(message)) => return Poll::Ready(Ok(message)),
             Ok(None) => {}
         }
-        let id = match self.waiter {
-            Some(id) => id,
-            None => {
-                state.next_waiter += 1;
-                state.next_waiter
-            }
-        };
-        match state.waiters.iter_mut().find(|(waiter, _)| *waiter == id) {
-            Some((_, waker)) => waker.clone_from(context.waker()),
-            None => state.waiters.push((id, context.waker().clone())),
+        self.waiter = Some(state.enlist(self.waiter, context.waker()));
+        Poll::Pending
+    }
+}
+
+/// The future of [`Process::ready`].
+pub(crate) struct Ready<'a>(Recv<'a>);
+
+impl Future for Ready<'_> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let process = self.0.process;
+        let mut state = process.state.lock();
+        match state.find(self.0.reference) {
+            Err(error) => return Poll::Ready(Err(error)),
+            Ok(Some(_)) => return Poll::Ready(Ok(())),
+            Ok(None) => {}
         }
-        self.waiter = Some(id);
+        self.0.waiter = Some(state.enlist(self.0.waiter, context.waker()));
         Poll::Pending
     }
 }

@@ -16,7 +16,7 @@ from ctypes import POINTER, byref, c_bool, c_char, c_char_p, c_int32, c_size_t, 
 from ctypes import c_void_p, py_object
 from typing import Any, Callable, Iterator, List, Optional, Tuple, Union
 
-from ._errors import BY_STATUS, ArgumentError, ClosedError, EncodeError, Error, NoProcessError, Timeout
+from ._errors import BY_STATUS, ArgumentError, BusyError, ClosedError, EncodeError, Error, NoProcessError, Timeout
 from ._terms import Atom, Pid, Reference, Term
 
 #: The ABI this package is written for; compare ERLN_ABI in erlnode.h.
@@ -271,8 +271,9 @@ erln_status erln_python_setup(const void *const *functions, size_t functions_len
     objects_len);
 void *erln_python_decode(const uint8_t *data, size_t len);
 void *erln_python_encode(void *object);
-void *erln_python_send(erln_mailbox mailbox, void *to, void *object, int32_t timeout_ms);
-void *erln_python_take(erln_mailbox mailbox, void *reference, int32_t timeout_ms, bool detail);
+void *erln_python_send(erln_mailbox mailbox, void *to, void *object);
+void *erln_python_take(erln_mailbox mailbox, void *reference, bool detail);
+erln_status erln_python_wait(erln_mailbox mailbox, const erln_ref *reference, int32_t timeout_ms);
 """
 
 _NUMBERS = {
@@ -722,8 +723,6 @@ _FUNCTIONS = (
     "PyObject_GenericSetAttr",
     "PyObject_CallObject",
     "PyErr_SetObject",
-    "PyEval_SaveThread",
-    "PyEval_RestoreThread",
     "PyErr_Fetch",
     "PyErr_Restore",
 )
@@ -793,20 +792,30 @@ def _decode(data: bytes) -> Term:
     return locked.erln_python_decode(data, len(data))
 
 
-def _send_bytes(mailbox: MailboxId, to: Any, message: Term, timeout_ms: int) -> None:
-    """`send` where terms cross the border as bytes."""
+def _send_bytes(mailbox: MailboxId, to: Any, message: Term) -> Any:
+    """`send_now` where terms cross the border as bytes."""
     data = encode(message)
-    check(lib.erln_send_term(mailbox, CTo.of(to), data, len(data), timeout_ms))
+    status = lib.erln_send_term(mailbox, CTo.of(to), data, len(data), 0)
+    if status in (Timeout.status, BusyError.status):
+        return NOTHING
+    check(status)
+    return None
 
 
-def _take_bytes(mailbox: MailboxId, reference: Optional[Reference], timeout_ms: int, detail: bool) -> Any:
+def send_waiting(mailbox: MailboxId, to: Any, message: Term, timeout: Optional[float]) -> None:
+    """Sends, and waits for a connection and for room, without the interpreter lock."""
+    data = encode(message)
+    check(lib.erln_send_term(mailbox, CTo.of(to), data, len(data), milliseconds(timeout)))
+
+
+def _take_bytes(mailbox: MailboxId, reference: Optional[Reference], detail: bool) -> Any:
     """`take` where terms cross the border as bytes."""
     message = c_void_p()
     if reference is None:
-        status = lib.erln_mailbox_recv(mailbox, timeout_ms, byref(message))
+        status = lib.erln_mailbox_recv(mailbox, 0, byref(message))
     else:
         wanted = CReference.of(reference)
-        status = lib.erln_mailbox_recv_ref(mailbox, byref(wanted), timeout_ms, byref(message))
+        status = lib.erln_mailbox_recv_ref(mailbox, byref(wanted), 0, byref(message))
     if status == Timeout.status:
         return NOTHING
     check(status)
@@ -823,18 +832,30 @@ def _take_bytes(mailbox: MailboxId, reference: Optional[Reference], timeout_ms: 
     return (kind, term, sender.pid() if known else None) if detail else term
 
 
-#: Encodes and decodes without version byte; sends; takes a message, `NOTHING` if there is none in time.
+def wait(mailbox: MailboxId, reference: Optional[Reference], timeout_ms: int) -> bool:
+    """Waits, without the interpreter lock, until `take` would find something; False if the time is over."""
+    wanted = None if reference is None else byref(CReference.of(reference))
+    status = lib.erln_python_wait(mailbox, wanted, timeout_ms)
+    if status == 0:
+        return True
+    if status == Timeout.status:
+        return False
+    raise failure(status)
+
+
+#: Encodes and decodes without version byte; sends without waiting (`NOTHING` if that cannot be); takes a message
+#: (`NOTHING` if there is none).
 encode: Callable[[Term], bytes]
 decode: Callable[[bytes], Term]
-send: Callable[[MailboxId, Any, Term, int], None]
-take: Callable[[MailboxId, Optional[Reference], int, bool], Any]
+send_now: Callable[[MailboxId, Any, Term], Any]
+take: Callable[[MailboxId, Optional[Reference], bool], Any]
 
 FAST = _reaches_in()
 if FAST:
     _introduce()
     encode, decode = locked.erln_python_encode, _decode
-    send, take = locked.erln_python_send, locked.erln_python_take
+    send_now, take = locked.erln_python_send, locked.erln_python_take
 else:
     from ._etf import decode, encode
 
-    send, take = _send_bytes, _take_bytes
+    send_now, take = _send_bytes, _take_bytes

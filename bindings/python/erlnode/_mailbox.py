@@ -7,6 +7,7 @@ of them first waits for the descriptor and then takes without waiting, so none h
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import select
 import time
@@ -176,15 +177,14 @@ class Mailbox:
         Nothing is raised when nobody is there: as in Erlang, that shows by a monitor or a missing answer. ``timeout``
         (seconds) bounds the time to connect, and to wait for room in the queue to a peer that reads slowly.
         """
-        _abi.send(self._handle, to, message, _abi.FOREVER if timeout is None else _abi.milliseconds(timeout))
+        if _abi.send_now(self._handle, to, message) is NOTHING:
+            _abi.send_waiting(self._handle, to, message, timeout)
 
     async def send_async(self, to: Target, message: Term, timeout: Optional[float] = None) -> None:
         """`send` for asyncio: an unconnected or slow peer does not stop the event loop."""
-        try:
-            _abi.send(self._handle, to, message, 0)
-        except TimeoutError:
-            # Nothing was sent: no connection yet, or no room.
-            await asyncio.get_running_loop().run_in_executor(None, self.send, to, message, timeout)
+        if _abi.send_now(self._handle, to, message) is NOTHING:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(None, _abi.send_waiting, self._handle, to, message, timeout)
 
     # ----------------------------------------------------------------------------------------------- receiving
 
@@ -196,42 +196,38 @@ class Mailbox:
 
         A call of an exported function arrives as a `Request`.
         """
-        term = _abi.take(self._handle, reference, 0, False)
-        if term is not NOTHING:
-            return term
-        return self._wait(timeout, reference, False)
+        term = _abi.take(self._handle, reference, False)
+        return self._wait(timeout, reference, False) if term is NOTHING else term
 
     def receive_message(self, timeout: Optional[float] = None, reference: Optional[Reference] = None) -> Message:
         """`receive`, with what is known about the message besides its term."""
-        kind, term, sender = self._wait(timeout, reference, True)
+        found = _abi.take(self._handle, reference, True)
+        kind, term, sender = self._wait(timeout, reference, True) if found is NOTHING else found
         return Message(KINDS[kind], term, sender)
 
     def _wait(self, timeout: Optional[float], reference: Optional[Reference], detail: bool) -> Any:
         if timeout is not None and timeout <= 0:
-            result = _abi.take(self._handle, reference, 0, detail)
-            if result is NOTHING:
-                raise Timeout("timeout: no message waits")
-            return result
+            raise Timeout("timeout: no message waits")
         deadline = None if timeout is None else time.monotonic() + timeout
-        left_ms = float("inf") if timeout is None else timeout * 1000
-        # The descriptor tells of any message, so a wait for one that answers goes on inside, in slices.
-        slice_ms = EAGER_MS if reference is None else SELECTIVE_MS
-        result = _abi.take(self._handle, reference, max(1, int(min(slice_ms, left_ms))), detail)
-        poll = None
-        while result is NOTHING:
+        left_ms = math.inf if timeout is None else timeout * 1000
+        handle, poll = self._handle, None
+        _abi.wait(handle, reference, math.ceil(min(EAGER_MS, left_ms)))
+        while True:
+            result = _abi.take(handle, reference, detail)
+            if result is not NOTHING:
+                return result
             if deadline is not None:
                 left_ms = (deadline - time.monotonic()) * 1000
                 if left_ms <= 0:
                     raise Timeout("timeout: no message arrived in time")
             if reference is not None:
-                result = _abi.take(self._handle, reference, max(1, int(min(slice_ms, left_ms))), detail)
+                # The descriptor tells of any message, so a wait for one that answers goes on inside, in slices.
+                _abi.wait(handle, reference, math.ceil(min(SELECTIVE_MS, left_ms)))
                 continue
             if poll is None:
                 poll = select.poll()
                 poll.register(self.fileno(), select.POLLIN)
             poll.poll(None if timeout is None else left_ms + 1)
-            result = _abi.take(self._handle, None, 0, detail)
-        return result
 
     def __iter__(self) -> Iterator[Term]:
         """Receives until it is closed."""
@@ -251,7 +247,7 @@ class Mailbox:
 
     async def receive_async(self, timeout: Optional[float] = None, reference: Optional[Reference] = None) -> Term:
         """`receive` for asyncio. Cancelling loses no message."""
-        term = _abi.take(self._handle, reference, 0, False)
+        term = _abi.take(self._handle, reference, False)
         if term is not NOTHING:
             return term
         if reference is not None:
@@ -268,7 +264,7 @@ class Mailbox:
             if left is not None and left <= 0:
                 raise Timeout("timeout: no message arrived in time")
             await readers.wait(self.fileno(), left)
-            term = _abi.take(self._handle, None, 0, False)
+            term = _abi.take(self._handle, None, False)
             if term is not NOTHING:
                 return term
 
@@ -281,7 +277,8 @@ class Mailbox:
             if left_ms <= 0:
                 raise Timeout("timeout: no message arrived in time")
             wait_ms = max(1, int(min(SELECTIVE_MS, left_ms)))
-            term = await loop.run_in_executor(None, _abi.take, self._handle, reference, wait_ms, False)
+            await loop.run_in_executor(None, _abi.wait, self._handle, reference, wait_ms)
+            term = _abi.take(self._handle, reference, False)
             if term is not NOTHING:
                 return term
 

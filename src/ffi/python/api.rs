@@ -3,7 +3,7 @@
 //! `Python` is filled once from `_abi.py`. [`Owned`] is one counted reference. Nothing here keeps a lock while Python
 //! code may run.
 
-use std::ffi::{c_char, c_int, c_longlong, c_ulonglong, c_void};
+use std::ffi::{c_char, c_int, c_longlong, c_ulonglong};
 use std::mem::{align_of, size_of};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -51,8 +51,6 @@ pub(super) struct Functions {
     pub set_attr: unsafe extern "C" fn(Object, Object, Object) -> c_int,
     pub call: unsafe extern "C" fn(Object, Object) -> Object,
     pub set_error: unsafe extern "C" fn(Object, Object),
-    pub save_thread: unsafe extern "C" fn() -> *mut c_void,
-    pub restore_thread: unsafe extern "C" fn(*mut c_void),
     pub fetch_error: unsafe extern "C" fn(*mut Object, *mut Object, *mut Object),
     pub restore_error: unsafe extern "C" fn(Object, Object, Object),
 }
@@ -371,21 +369,6 @@ impl Python {
     pub(super) fn str(&'static self, text: &str) -> PyResult<Owned> {
         // SAFETY: copies `len` bytes of UTF-8.
         self.owned(unsafe { (self.functions.str_from)(text.as_ptr().cast(), text.len() as isize) })
-    }
-
-    /// Runs `f`, which may wait, without the interpreter lock.
-    pub(super) fn without_lock<T>(&'static self, f: impl FnOnce() -> T) -> T {
-        /// Takes the lock again, even when `f` panics.
-        struct Restore(&'static Python, *mut c_void);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                // SAFETY: the state that `save_thread` gave, on the same thread.
-                unsafe { (self.0.functions.restore_thread)(self.1) }
-            }
-        }
-        // SAFETY: the lock is held here, and given back by `Restore`.
-        let _restore = Restore(self, unsafe { (self.functions.save_thread)() });
-        f()
     }
 }
 
