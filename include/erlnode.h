@@ -54,6 +54,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -254,8 +255,8 @@ erln_status erln_ref_print(const struct erln_ref *reference,
 //         erln_read_int64(&r, &n)) { ... }
 // ====================================================================================================
 
-// Size of a reader in 64-bit words, with room for what may come.
-#define READER_WORDS 16
+// Words of a reader's private rest, with room for what may come.
+#define READER_WORDS 11
 
 // What stands at the cursor.
 enum erln_kind
@@ -302,9 +303,20 @@ enum erln_kind
 typedef int32_t erln_kind;
 #endif // __cplusplus
 
-// A cursor over an encoded term. Made by erln_reader_init; copy it to remember a place.
+// A cursor over an encoded term. Made by erln_reader_init; copy it to remember a place. Its members are private: they are
+// here so that reading the commonest terms needs no call.
 typedef struct erln_reader {
-    // Private.
+    // The byte at the cursor.
+    const uint8_t *next;
+    // How many bytes can be read from there without a call; 0 inside of a string and after broken bytes.
+    size_t left;
+    // The first byte of all.
+    const uint8_t *start;
+    // How many bytes there are.
+    size_t len;
+    // Tells that erln_reader_init was called.
+    uint64_t magic;
+    // The rest.
     uint64_t state[READER_WORDS];
 } erln_reader;
 
@@ -411,7 +423,132 @@ erln_status erln_reader_remaining(const struct erln_reader *reader, erln_bytes *
 erln_status erln_reader_error(const struct erln_reader *reader);
 
 // As erln_reader_error, and ERLN_ERR_MALFORMED also if not everything was read.
-erln_status erln_reader_finish(struct erln_reader *reader);
+erln_status erln_reader_finish(const struct erln_reader *reader);
+
+// The commonest terms are read here, without a call; anything unusual, and every mistake, is left to the function of the same
+// name. Define ERLN_NO_INLINE before including this header to call the functions always.
+#ifndef ERLN_NO_INLINE
+
+// Private: the 4 bytes at `at`, the highest first.
+static inline uint32_t erln_inline_word(const uint8_t *at) {
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+// Private: steps over `count` bytes.
+static inline bool erln_inline_step(erln_reader *reader, size_t count) {
+    reader->next += count;
+    reader->left -= count;
+    return true;
+}
+
+// Private: whether an atom in its usual form stands here.
+static inline bool erln_inline_is_atom(const erln_reader *reader) {
+    return reader->left >= 2 && reader->next[0] == 119 && reader->next[1] <= reader->left - 2;
+}
+
+static inline bool erln_inline_read_int64(erln_reader *reader, int64_t *out) {
+    if (reader != NULL && out != NULL) {
+        if (reader->left >= 2 && reader->next[0] == 97) {
+            *out = reader->next[1];
+            return erln_inline_step(reader, 2);
+        }
+        if (reader->left >= 5 && reader->next[0] == 98) {
+            uint32_t word = erln_inline_word(reader->next + 1);
+            *out = word < 0x80000000u ? (int64_t)word : (int64_t)word - INT64_C(0x100000000);
+            return erln_inline_step(reader, 5);
+        }
+    }
+    return erln_read_int64(reader, out);
+}
+
+static inline bool erln_inline_read_double(erln_reader *reader, double *out) {
+    if (reader != NULL && out != NULL && reader->left >= 9 && reader->next[0] == 70) {
+        uint64_t bits = (uint64_t)erln_inline_word(reader->next + 1) << 32 | erln_inline_word(reader->next + 5);
+        // All bits of the exponent: infinity or no number.
+        if ((bits >> 52 & 0x7ff) != 0x7ff) {
+            memcpy(out, &bits, sizeof bits);
+            return erln_inline_step(reader, 9);
+        }
+    }
+    return erln_read_double(reader, out);
+}
+
+static inline bool erln_inline_read_atom_is(erln_reader *reader, const char *name) {
+    if (reader != NULL && name != NULL && erln_inline_is_atom(reader)) {
+        size_t len = strlen(name);
+        if (len != reader->next[1] || memcmp(reader->next + 2, name, len) != 0) return false;
+        return erln_inline_step(reader, len + 2);
+    }
+    return erln_read_atom_is(reader, name);
+}
+
+static inline bool erln_inline_read_tuple(erln_reader *reader, size_t *out_arity) {
+    if (reader != NULL && out_arity != NULL && reader->left >= 2 && reader->next[0] == 104 &&
+        reader->next[1] <= reader->left - 2) {
+        *out_arity = reader->next[1];
+        return erln_inline_step(reader, 2);
+    }
+    return erln_read_tuple(reader, out_arity);
+}
+
+static inline bool erln_inline_read_tuple_of(erln_reader *reader, size_t arity) {
+    if (reader != NULL && reader->left >= 2 && reader->next[0] == 104) {
+        if (reader->next[1] != arity) return false;
+        if (arity <= reader->left - 2) return erln_inline_step(reader, 2);
+    }
+    return erln_read_tuple_of(reader, arity);
+}
+
+static inline bool erln_inline_read_list(erln_reader *reader, size_t *out_count) {
+    if (reader != NULL && out_count != NULL && reader->left >= 5 && reader->next[0] == 108) {
+        size_t count = erln_inline_word(reader->next + 1);
+        if (count > 0 && count < reader->left - 5) {
+            *out_count = count;
+            return erln_inline_step(reader, 5);
+        }
+    }
+    return erln_read_list(reader, out_count);
+}
+
+static inline bool erln_inline_read_nil(erln_reader *reader) {
+    if (reader != NULL && reader->left >= 1 && reader->next[0] == 106) return erln_inline_step(reader, 1);
+    return erln_read_nil(reader);
+}
+
+static inline bool erln_inline_read_map(erln_reader *reader, size_t *out_pairs) {
+    if (reader != NULL && out_pairs != NULL && reader->left >= 5 && reader->next[0] == 116) {
+        size_t pairs = erln_inline_word(reader->next + 1);
+        if (pairs <= (reader->left - 5) / 2) {
+            *out_pairs = pairs;
+            return erln_inline_step(reader, 5);
+        }
+    }
+    return erln_read_map(reader, out_pairs);
+}
+
+static inline bool erln_inline_read_binary(erln_reader *reader, erln_bytes *out) {
+    if (reader != NULL && out != NULL && reader->left >= 5 && reader->next[0] == 109) {
+        size_t len = erln_inline_word(reader->next + 1);
+        if (len <= reader->left - 5) {
+            out->ptr = reader->next + 5;
+            out->len = len;
+            return erln_inline_step(reader, len + 5);
+        }
+    }
+    return erln_read_binary(reader, out);
+}
+
+#define erln_read_int64(reader, out) erln_inline_read_int64(reader, out)
+#define erln_read_double(reader, out) erln_inline_read_double(reader, out)
+#define erln_read_atom_is(reader, name) erln_inline_read_atom_is(reader, name)
+#define erln_read_tuple(reader, out_arity) erln_inline_read_tuple(reader, out_arity)
+#define erln_read_tuple_of(reader, arity) erln_inline_read_tuple_of(reader, arity)
+#define erln_read_list(reader, out_count) erln_inline_read_list(reader, out_count)
+#define erln_read_nil(reader) erln_inline_read_nil(reader)
+#define erln_read_map(reader, out_pairs) erln_inline_read_map(reader, out_pairs)
+#define erln_read_binary(reader, out) erln_inline_read_binary(reader, out)
+
+#endif
 
 // ====================================================================================================
 // Writer: encodes terms one piece after the other.
@@ -430,6 +567,16 @@ erln_status erln_reader_finish(struct erln_reader *reader);
 
 // Encodes terms. Belongs to one thread at a time. Free with erln_writer_free.
 typedef struct erln_writer erln_writer;
+
+// The first members of a writer. Private: they are here so that writing the commonest terms needs no call.
+typedef struct erln_writer_head {
+    // Where the next byte goes.
+    uint8_t *next;
+    // The end of the room.
+    uint8_t *end;
+    // How many items are still to be written; 0 after a mistake.
+    uint64_t owed;
+} erln_writer_head;
 
 // Makes an empty writer. NULL only if there is no memory. Free with erln_writer_free.
 struct erln_writer *erln_writer_new(void);
@@ -525,6 +672,141 @@ bool erln_write_export(struct erln_writer *writer,
                        const char *module,
                        const char *function,
                        uint8_t arity);
+
+// The commonest terms are written here, without a call, while there is room; anything unusual, and every mistake, is left to the
+// function of the same name. Define ERLN_NO_INLINE before including this header to call the functions always.
+#ifndef ERLN_NO_INLINE
+
+// Private: the head of a writer that expects an item and has room for `size` bytes; else NULL.
+static inline erln_writer_head *erln_inline_room(erln_writer *writer, size_t size) {
+    erln_writer_head *head = (erln_writer_head *)(void *)writer;
+    if (head == NULL || head->owed == 0 || (size_t)(head->end - head->next) < size) return NULL;
+    return head;
+}
+
+// Private: a tag and 4 bytes, the highest first.
+static inline void erln_inline_put_word(uint8_t *at, uint8_t tag, uint32_t word) {
+    at[0] = tag;
+    at[1] = (uint8_t)(word >> 24);
+    at[2] = (uint8_t)(word >> 16);
+    at[3] = (uint8_t)(word >> 8);
+    at[4] = (uint8_t)word;
+}
+
+static inline bool erln_inline_write_int64(erln_writer *writer, int64_t value) {
+    erln_writer_head *head = erln_inline_room(writer, 5);
+    if (head != NULL && value >= INT32_MIN && value <= INT32_MAX) {
+        if (value >= 0 && value <= 255) {
+            head->next[0] = 97;
+            head->next[1] = (uint8_t)value;
+            head->next += 2;
+        } else {
+            erln_inline_put_word(head->next, 98, (uint32_t)value);
+            head->next += 5;
+        }
+        head->owed--;
+        return true;
+    }
+    return erln_write_int64(writer, value);
+}
+
+static inline bool erln_inline_write_double(erln_writer *writer, double value) {
+    erln_writer_head *head = erln_inline_room(writer, 9);
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    // All bits of the exponent: infinity or no number, which is a mistake.
+    if (head != NULL && (bits >> 52 & 0x7ff) != 0x7ff) {
+        uint8_t tag_is_first[5];
+        erln_inline_put_word(head->next, 70, (uint32_t)(bits >> 32));
+        erln_inline_put_word(tag_is_first, 0, (uint32_t)bits);
+        memcpy(head->next + 5, tag_is_first + 1, 4);
+        head->next += 9;
+        head->owed--;
+        return true;
+    }
+    return erln_write_double(writer, value);
+}
+
+static inline bool erln_inline_write_atom(erln_writer *writer, const char *name) {
+    if (name != NULL) {
+        size_t len = strlen(name), n;
+        erln_writer_head *head = erln_inline_room(writer, len + 2);
+        unsigned char bits = 0;
+        if (head != NULL && len <= 255) {
+            for (n = 0; n < len; n++) bits |= (unsigned char)name[n];
+            // More than ASCII has to be looked at more closely.
+            if (bits < 128) {
+                head->next[0] = 119;
+                head->next[1] = (uint8_t)len;
+                memcpy(head->next + 2, name, len);
+                head->next += len + 2;
+                head->owed--;
+                return true;
+            }
+        }
+    }
+    return erln_write_atom(writer, name);
+}
+
+static inline bool erln_inline_write_binary(erln_writer *writer, const uint8_t *data, size_t len) {
+    if (data != NULL && len <= 0xffffff) {
+        erln_writer_head *head = erln_inline_room(writer, len + 5);
+        if (head != NULL) {
+            erln_inline_put_word(head->next, 109, (uint32_t)len);
+            memcpy(head->next + 5, data, len);
+            head->next += len + 5;
+            head->owed--;
+            return true;
+        }
+    }
+    return erln_write_binary(writer, data, len);
+}
+
+static inline bool erln_inline_write_tuple(erln_writer *writer, size_t arity) {
+    erln_writer_head *head = erln_inline_room(writer, 2);
+    if (head != NULL && arity <= 255) {
+        head->next[0] = 104;
+        head->next[1] = (uint8_t)arity;
+        head->next += 2;
+        head->owed += arity;
+        head->owed--;
+        return true;
+    }
+    return erln_write_tuple(writer, arity);
+}
+
+static inline bool erln_inline_write_list(erln_writer *writer, size_t count) {
+    erln_writer_head *head = erln_inline_room(writer, 5);
+    if (head != NULL && count > 0 && count <= 0xffffffffu) {
+        erln_inline_put_word(head->next, 108, (uint32_t)count);
+        head->next += 5;
+        // The elements and the tail, less the list itself.
+        head->owed += count;
+        return true;
+    }
+    return erln_write_list(writer, count);
+}
+
+static inline bool erln_inline_write_nil(erln_writer *writer) {
+    erln_writer_head *head = erln_inline_room(writer, 1);
+    if (head != NULL) {
+        head->next[0] = 106;
+        head->next += 1;
+        head->owed--;
+        return true;
+    }
+    return erln_write_nil(writer);
+}
+
+#define erln_write_int64(writer, value) erln_inline_write_int64(writer, value)
+#define erln_write_double(writer, value) erln_inline_write_double(writer, value)
+#define erln_write_atom(writer, name) erln_inline_write_atom(writer, name)
+#define erln_write_binary(writer, data, len) erln_inline_write_binary(writer, data, len)
+#define erln_write_tuple(writer, arity) erln_inline_write_tuple(writer, arity)
+#define erln_write_list(writer, count) erln_inline_write_list(writer, count)
+#define erln_write_nil(writer) erln_inline_write_nil(writer)
+
+#endif
 
 // ====================================================================================================
 // Templates and patterns: terms written as Erlang text with places for values.

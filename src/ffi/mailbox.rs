@@ -15,7 +15,7 @@ use super::message::erln_msg;
 use super::node::{erln_node, node};
 use super::pid::{erln_pid, erln_ref};
 use super::status::erln_status;
-use super::writer::erln_writer;
+use super::writer::{encoder, erln_writer};
 use crate::node::events::{MonitorNodes, NodeType};
 use crate::node::mailbox::{Mailbox, MailboxOptions};
 use crate::node::process::Overflow;
@@ -312,10 +312,13 @@ pub unsafe extern "C" fn erln_mailbox_exit_reason(
 ) -> erln_status {
     guard(|| {
         // SAFETY: the caller's writer.
-        let writer = unsafe { exclusive(writer, "writer") }?;
+        let writer = unsafe { encoder(writer) }?;
         let reason = self::mailbox(mailbox)?.exit_reason();
         let reason = reason.ok_or_else(|| Error::Timeout("the mailbox has not ended".into()))?;
-        writer.inner().raw(&reason);
+        writer.write(|writer| {
+            writer.raw(&reason);
+            Ok(())
+        });
         Ok(())
     })
 }

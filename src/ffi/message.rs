@@ -125,7 +125,7 @@ pub unsafe extern "C" fn erln_msg_reader(msg: *const erln_msg, out: *mut erln_re
     guard(|| {
         // SAFETY: the caller's message and output.
         let (msg, out) = unsafe { (input(msg, "msg")?, Out::new(out, "out")?) };
-        out.set(erln_reader::new(msg.message.reader()));
+        out.set(erln_reader::new(&msg.message.reader()));
         Ok(())
     })
 }

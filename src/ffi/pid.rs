@@ -5,11 +5,12 @@
 //! hand only after clearing it.
 
 use std::ffi::c_char;
+use std::mem::MaybeUninit;
 
 use super::bytes::{input, Out};
 use super::guard::guard;
 use super::status::erln_status;
-use crate::term::{Atom, Pid, Port, Reference, Term};
+use crate::term::{tag, Atom, Pid, Port, Reference, Term};
 use crate::{Error, Result};
 
 /// Room for a node name and its NUL. Node names have at most 255 characters, all of them ASCII.
@@ -168,6 +169,124 @@ impl erln_port {
     }
 }
 
+impl erln_pid {
+    /// A pid in its usual form, straight from the wire: how many bytes it took, or nothing if it has another form.
+    pub(crate) fn decode(bytes: &[u8], out: &mut MaybeUninit<Self>) -> Option<usize> {
+        let rest = bytes.strip_prefix(&[tag::NEW_PID, tag::SMALL_ATOM_UTF8])?;
+        let (node, rest) = short_name(rest)?;
+        let (numbers, _) = rest.split_first_chunk::<12>()?;
+        let out = out.as_mut_ptr();
+        // SAFETY: the pointer is that of a place for a whole pid, and every field is written.
+        unsafe {
+            put_field(&raw mut (*out).node, node);
+            (*out).id = word(numbers, 0);
+            (*out).serial = word(numbers, 1);
+            (*out).creation = word(numbers, 2);
+        }
+        Some(3 + node.len() + 12)
+    }
+
+    /// The pid on the wire; nothing if its name needs a closer look.
+    pub(crate) fn encode(&self, buffer: &mut [u8; MAX_ENCODED]) -> Option<usize> {
+        let node = plain_name(&self.node)?;
+        buffer[..3].copy_from_slice(&[tag::NEW_PID, tag::SMALL_ATOM_UTF8, node.len() as u8]);
+        let mut at = 3 + node.len();
+        buffer[3..at].copy_from_slice(node);
+        for number in [self.id, self.serial, self.creation] {
+            buffer[at..at + 4].copy_from_slice(&number.to_be_bytes());
+            at += 4;
+        }
+        Some(at)
+    }
+}
+
+impl erln_ref {
+    /// A reference in its usual form, straight from the wire: how many bytes it took, or nothing if it has another form.
+    pub(crate) fn decode(bytes: &[u8], out: &mut MaybeUninit<Self>) -> Option<usize> {
+        let rest = bytes.strip_prefix(&[tag::NEWER_REFERENCE, 0])?;
+        let (&len, rest) = rest.split_first()?;
+        let (node, rest) = short_name(rest.strip_prefix(&[tag::SMALL_ATOM_UTF8])?)?;
+        let numbers = rest.get(..4 + 4 * usize::from(len))?;
+        let mut words = [0; 5];
+        for (index, word) in words.get_mut(..usize::from(len))?.iter_mut().enumerate() {
+            *word = self::word(numbers, index + 1);
+        }
+        let out = out.as_mut_ptr();
+        // SAFETY: the pointer is that of a place for a whole reference, and every field is written.
+        unsafe {
+            put_field(&raw mut (*out).node, node);
+            (*out).creation = word(numbers, 0);
+            (*out).len = len.into();
+            (*out).words = words;
+        }
+        Some(5 + node.len() + numbers.len())
+    }
+
+    /// The reference on the wire; nothing if its name needs a closer look or it has too many words.
+    pub(crate) fn encode(&self, buffer: &mut [u8; MAX_ENCODED]) -> Option<usize> {
+        let (node, words) = (plain_name(&self.node)?, self.words.get(..self.len as usize)?);
+        buffer[..5].copy_from_slice(&[
+            tag::NEWER_REFERENCE,
+            0,
+            self.len as u8,
+            tag::SMALL_ATOM_UTF8,
+            node.len() as u8,
+        ]);
+        let mut at = 5 + node.len();
+        buffer[5..at].copy_from_slice(node);
+        for number in std::iter::once(&self.creation).chain(words) {
+            buffer[at..at + 4].copy_from_slice(&number.to_be_bytes());
+            at += 4;
+        }
+        Some(at)
+    }
+}
+
+/// Room for any id that [`erln_pid::encode`] and [`erln_ref::encode`] write.
+pub(crate) const MAX_ENCODED: usize = 5 + ERLN_NAME_SIZE + 4 * 6;
+
+/// The name that a length byte announces, if it is plain and fits a field with its NUL.
+fn short_name(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&len, rest) = bytes.split_first()?;
+    let (name, rest) = rest.split_at_checked(len.into())?;
+    // 255 bytes fit with their NUL; what is not ASCII needs a look at its encoding.
+    name.is_ascii().then_some((name, rest))
+}
+
+/// The name in a field, if it is there and plain.
+fn plain_name(field: &[c_char; ERLN_NAME_SIZE]) -> Option<&[u8]> {
+    let bytes = octets(field);
+    // SAFETY: the length is that of the field.
+    let len = unsafe { libc::strnlen(field.as_ptr(), ERLN_NAME_SIZE) };
+    let name = &bytes[..len];
+    (len > 0 && len < ERLN_NAME_SIZE && name.is_ascii()).then_some(name)
+}
+
+/// A field as bytes.
+fn octets(field: &[c_char; ERLN_NAME_SIZE]) -> &[u8; ERLN_NAME_SIZE] {
+    // SAFETY: `c_char` and `u8` have the same size and no invalid values.
+    unsafe { &*(field as *const [c_char; ERLN_NAME_SIZE]).cast() }
+}
+
+/// Number `index` of some big-endian words.
+fn word(numbers: &[u8], index: usize) -> u32 {
+    let at = index * 4;
+    u32::from_be_bytes([numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]])
+}
+
+/// A name and zeros behind it, into a field.
+///
+/// # Safety
+/// `field` can be written; `name` is shorter than it.
+unsafe fn put_field(field: *mut [c_char; ERLN_NAME_SIZE], name: &[u8]) {
+    let field = field.cast::<u8>();
+    // SAFETY: the name fits, and the zeros fill the rest.
+    unsafe {
+        std::ptr::copy_nonoverlapping(name.as_ptr(), field, name.len());
+        field.add(name.len()).write_bytes(0, ERLN_NAME_SIZE - name.len());
+    }
+}
+
 impl erln_name {
     /// The C struct of a name.
     pub(crate) fn new(name: &Atom) -> Result<Self> {
@@ -191,8 +310,7 @@ fn field(name: &Atom) -> Result<[c_char; ERLN_NAME_SIZE]> {
 
 /// The name in a field; it must end with a zero.
 fn atom(field: &[c_char; ERLN_NAME_SIZE], what: &str) -> Result<Atom> {
-    // SAFETY: `c_char` and `u8` have the same size and no invalid values.
-    let bytes = unsafe { &*(field as *const [c_char; ERLN_NAME_SIZE]).cast::<[u8; ERLN_NAME_SIZE]>() };
+    let bytes = octets(field);
     let len = bytes.iter().position(|&byte| byte == 0);
     let len = len.ok_or_else(|| Error::argument(format!("the node name of this {what} has no end")))?;
     if len == 0 {

@@ -15,36 +15,41 @@ use std::borrow::Cow;
 use std::ffi::c_char;
 use std::mem::{align_of, size_of, MaybeUninit};
 
-use super::bytes::{bytes, erln_bytes, exclusive, input, text, Out};
+use super::bytes::{bytes, erln_bytes, input, text, Out};
 use super::guard::{guard, guard_or};
 use super::latin1;
 use super::pid::{erln_pid, erln_port, erln_ref};
 use super::status::{erln_status, fail};
-use crate::term::{Kind, Reader};
+use crate::term::{Kind, Reader, State};
 use crate::{Error, Result};
 
-/// A cursor over an encoded term. Made by erln_reader_init; copy it to remember a place.
+/// A cursor over an encoded term. Made by erln_reader_init; copy it to remember a place. Its members are private: they are
+/// here so that reading the commonest terms needs no call.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct erln_reader {
-    /// Private.
+    /// The byte at the cursor.
+    pub next: *const u8,
+    /// How many bytes can be read from there without a call; 0 inside of a string and after broken bytes.
+    pub left: usize,
+    /// The first byte of all.
+    pub start: *const u8,
+    /// How many bytes there are.
+    pub len: usize,
+    /// Tells that erln_reader_init was called.
+    pub magic: u64,
+    /// The rest.
     pub state: [MaybeUninit<u64>; READER_WORDS],
 }
 
-/// Size of a reader in 64-bit words, with room for what may come.
-pub const READER_WORDS: usize = 16;
+/// Words of a reader's private rest, with room for what may come.
+pub const READER_WORDS: usize = 11;
 
-/// In the first word of each initialized reader, so that a forgotten erln_reader_init is noticed.
+/// In each initialized reader, so that a forgotten erln_reader_init is noticed.
 const MAGIC: u64 = 0x6572_6c6e_7264_7231;
 
-/// What the words hold.
-#[repr(C)]
-struct State {
-    magic: u64,
-    reader: Reader<'static>,
-}
-
-const _: () = assert!(size_of::<State>() <= size_of::<erln_reader>());
+const _: () = assert!(size_of::<erln_reader>() == 128);
+const _: () = assert!(size_of::<State>() <= READER_WORDS * 8);
 const _: () = assert!(align_of::<State>() <= align_of::<erln_reader>());
 // A reader is copied and forgotten by C programs; it must own nothing.
 const _: () = assert!(!std::mem::needs_drop::<State>());
@@ -116,27 +121,55 @@ impl From<Kind> for erln_kind {
 
 impl erln_reader {
     /// The C struct of a reader. The caller sees to it that the bytes outlive the struct.
-    pub(crate) fn new(reader: Reader<'_>) -> Self {
-        let mut words = MaybeUninit::<erln_reader>::zeroed();
-        // SAFETY: `State` fits in the words by size and alignment (asserted above). The lifetime is the C caller's
-        // promise: bytes live as long as the reader is used.
-        unsafe {
-            let reader = std::mem::transmute::<Reader<'_>, Reader<'static>>(reader);
-            words.as_mut_ptr().cast::<State>().write(State { magic: MAGIC, reader });
-            words.assume_init()
-        }
+    pub(crate) fn new(reader: &Reader<'_>) -> Self {
+        let bytes = reader.bytes();
+        let mut made = erln_reader {
+            next: bytes.as_ptr(),
+            left: 0,
+            start: bytes.as_ptr(),
+            len: bytes.len(),
+            magic: MAGIC,
+            state: [MaybeUninit::zeroed(); READER_WORDS],
+        };
+        made.store(reader);
+        made
     }
 
-    /// The reader in the words; nothing if they were never initialized.
-    #[inline(always)]
-    pub(crate) fn get(&mut self) -> Option<&mut Reader<'static>> {
-        // SAFETY: every bit pattern is a number; the first word is the caller's or `new`'s.
-        if unsafe { self.state[0].assume_init() } != MAGIC {
+    /// The reader that stands where the struct says; nothing if it was never initialized.
+    #[inline]
+    pub(crate) fn load<'a>(&self) -> Option<Reader<'a>> {
+        if self.magic != MAGIC {
             return None;
         }
-        // SAFETY: the magic word is only written together with a whole `State`, and copies of the struct are copies
-        // of plain data.
-        Some(unsafe { &mut (*self.state.as_mut_ptr().cast::<State>()).reader })
+        // SAFETY: set by `new` together with the magic word, to bytes that the caller keeps alive.
+        let bytes = unsafe { std::slice::from_raw_parts(self.start, self.len) };
+        // SAFETY: `store` wrote a `State` there, and copies of the struct are copies of plain data.
+        let mut state = unsafe { self.state.as_ptr().cast::<State>().read() };
+        if state.string == 0 && state.error.is_none() {
+            // Steps that needed no call have moved only this number.
+            state.position = self.len.saturating_sub(self.left);
+        }
+        Some(Reader::resume(bytes, &[], state))
+    }
+
+    /// Makes the struct stand where the reader does.
+    #[inline]
+    pub(crate) fn store(&mut self, reader: &Reader<'_>) {
+        let state = reader.state();
+        let inside = state.string != 0 || state.error.is_some();
+        self.next = self.start.wrapping_add(state.position);
+        self.left = if inside { 0 } else { self.len - state.position };
+        // SAFETY: a `State` fits there by size and alignment, as asserted above.
+        unsafe { self.state.as_mut_ptr().cast::<State>().write(state) };
+    }
+
+    /// `f` on the reader; nothing if it was never initialized.
+    #[inline(always)]
+    fn with<'a, T>(&mut self, f: impl FnOnce(&mut Reader<'a>) -> T) -> Option<T> {
+        let mut reader = self.load()?;
+        let value = f(&mut reader);
+        self.store(&reader);
+        Some(value)
     }
 }
 
@@ -151,16 +184,17 @@ unsafe fn read<T>(
     f: impl FnOnce(&mut Reader<'static>) -> Option<T>,
 ) -> bool {
     // SAFETY: NULL or the caller's own.
-    let (Some(reader), false) = (unsafe { reader.as_mut() }.and_then(erln_reader::get), out.is_null()) else {
+    let (Some(reader), false) = (unsafe { reader.as_mut() }, out.is_null()) else {
         return misuse();
     };
-    match f(reader) {
-        Some(value) => {
+    match reader.with(f) {
+        Some(Some(value)) => {
             // SAFETY: not NULL, and writable by the caller's promise.
             unsafe { out.write(value) };
             true
         }
-        None => false,
+        Some(None) => false,
+        None => misuse(),
     }
 }
 
@@ -171,8 +205,8 @@ unsafe fn read<T>(
 #[inline(always)]
 unsafe fn step(reader: *mut erln_reader, f: impl FnOnce(&mut Reader<'static>) -> bool) -> bool {
     // SAFETY: NULL or the caller's own.
-    match unsafe { reader.as_mut() }.and_then(erln_reader::get) {
-        Some(reader) => f(reader),
+    match unsafe { reader.as_mut() }.and_then(|reader| reader.with(f)) {
+        Some(done) => done,
         None => misuse(),
     }
 }
@@ -196,7 +230,7 @@ pub unsafe extern "C" fn erln_reader_init(
         let (out, bytes) = unsafe { (Out::new(reader, "reader")?, bytes(data, len, "data")?) };
         // No tag has the number of the version byte.
         let term = bytes.strip_prefix(&[131]).unwrap_or(bytes);
-        out.set(erln_reader::new(Reader::new(term)));
+        out.set(erln_reader::new(&Reader::new(term)));
         Ok(())
     })
 }
@@ -207,10 +241,10 @@ pub unsafe extern "C" fn erln_reader_kind(reader: *const erln_reader) -> erln_ki
     guard_or(ERLN_KIND_NONE, || {
         // SAFETY: NULL or the caller's own; a copy is a second cursor.
         match unsafe { reader.as_ref() } {
-            Some(reader) => {
-                let mut reader = *reader;
-                reader.get().and_then(Reader::kind).map_or(ERLN_KIND_NONE, erln_kind::from)
-            }
+            Some(reader) => match reader.load() {
+                Some(mut reader) => reader.kind().map_or(ERLN_KIND_NONE, erln_kind::from),
+                None => ERLN_KIND_NONE,
+            },
             None => ERLN_KIND_NONE,
         }
     })
@@ -363,7 +397,8 @@ pub unsafe extern "C" fn erln_read_pid(reader: *mut erln_reader, out: *mut erln_
 pub unsafe extern "C" fn erln_read_ref(reader: *mut erln_reader, out: *mut erln_ref) -> bool {
     // SAFETY: the caller's reader and output.
     guard_or(false, || unsafe {
-        read_id(reader, out, |reader| reader.reference().map(|reference| erln_ref::new(&reference)))
+        take_plain(reader, out, erln_ref::decode)
+            || read_id(reader, out, |reader| reader.reference().map(|reference| erln_ref::new(&reference)))
     })
 }
 
@@ -374,6 +409,37 @@ pub unsafe extern "C" fn erln_read_port(reader: *mut erln_reader, out: *mut erln
     guard_or(false, || unsafe {
         read_id(reader, out, |reader| reader.port().map(|port| erln_port::new(&port)))
     })
+}
+
+/// An id in the form that today's nodes send, decoded straight into the C struct; anything else is left to the reader.
+///
+/// # Safety
+/// As for [`read`].
+#[inline(always)]
+unsafe fn take_plain<T>(
+    reader: *mut erln_reader,
+    out: *mut T,
+    decode: impl FnOnce(&[u8], &mut MaybeUninit<T>) -> Option<usize>,
+) -> bool {
+    // SAFETY: NULL or the caller's own; what stands at `out` need not be initialized.
+    let (Some(reader), Some(out)) =
+        (unsafe { reader.as_mut() }, unsafe { out.cast::<MaybeUninit<T>>().as_mut() })
+    else {
+        return false;
+    };
+    if reader.magic != MAGIC {
+        return false;
+    }
+    // SAFETY: an initialized reader has `left` readable bytes at `next`.
+    let bytes = unsafe { std::slice::from_raw_parts(reader.next, reader.left) };
+    match decode(bytes, out) {
+        Some(taken) => {
+            reader.next = reader.next.wrapping_add(taken);
+            reader.left -= taken;
+            true
+        }
+        None => false,
+    }
 }
 
 /// A step whose value may not fit the C struct; then the cursor stays.
@@ -477,26 +543,28 @@ pub unsafe extern "C" fn erln_read_iolist(
 ) -> bool {
     guard_or(false, || {
         // SAFETY: the caller's reader and output.
-        let (Some(reader), false) =
-            (unsafe { reader.as_mut() }.and_then(erln_reader::get), out_len.is_null())
-        else {
+        let (Some(place), false) = (unsafe { reader.as_mut() }, out_len.is_null()) else {
             return misuse();
         };
         if buffer.is_null() && size > 0 {
             return misuse();
         }
-        let before = reader.clone();
-        let Some(bytes) = reader.iolist() else { return false };
+        let Some(mut reader) = place.load() else { return misuse() };
+        let taken = reader.iolist();
+        let Some(bytes) = taken else {
+            place.store(&reader);
+            return false;
+        };
         // SAFETY: checked above, and writable by the caller's promise.
         unsafe { out_len.write(bytes.len()) };
         if bytes.len() > size {
-            *reader = before;
             return false;
         }
         if !bytes.is_empty() {
             // SAFETY: the buffer has room for `size` bytes by the caller's promise, and is not what is read.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), buffer, bytes.len()) };
         }
+        place.store(&reader);
         true
     })
 }
@@ -522,8 +590,7 @@ pub unsafe extern "C" fn erln_reader_remaining(
     guard(|| {
         // SAFETY: the caller's reader and output.
         let (reader, out) = unsafe { (input(reader, "reader")?, Out::new(out, "out")?) };
-        let mut reader = *reader;
-        let reader = reader.get().ok_or_else(never_initialized)?;
+        let reader = reader.load().ok_or_else(never_initialized)?;
         out.set(erln_bytes::from(reader.bytes().get(reader.position()..).unwrap_or_default()));
         Ok(())
     })
@@ -534,8 +601,8 @@ pub unsafe extern "C" fn erln_reader_remaining(
 pub unsafe extern "C" fn erln_reader_error(reader: *const erln_reader) -> erln_status {
     guard(|| {
         // SAFETY: the caller's reader.
-        let mut reader = *unsafe { input(reader, "reader") }?;
-        match reader.get().ok_or_else(never_initialized)?.error() {
+        let reader = unsafe { input(reader, "reader") }?;
+        match reader.load().ok_or_else(never_initialized)?.error() {
             Some(malformed) => Err(malformed.into()),
             None => Ok(()),
         }
@@ -544,15 +611,15 @@ pub unsafe extern "C" fn erln_reader_error(reader: *const erln_reader) -> erln_s
 
 /// As erln_reader_error, and ERLN_ERR_MALFORMED also if not everything was read.
 #[no_mangle]
-pub unsafe extern "C" fn erln_reader_finish(reader: *mut erln_reader) -> erln_status {
+pub unsafe extern "C" fn erln_reader_finish(reader: *const erln_reader) -> erln_status {
     guard(|| {
         // SAFETY: the caller's reader.
-        let reader = unsafe { exclusive(reader, "reader") }?;
-        Ok(reader.get().ok_or_else(never_initialized)?.finish()?)
+        let reader = unsafe { input(reader, "reader") }?;
+        Ok(reader.load().ok_or_else(never_initialized)?.finish()?)
     })
 }
 
 #[cold]
-fn never_initialized() -> Error {
+pub(crate) fn never_initialized() -> Error {
     Error::argument("erln_reader_init was never called for this reader")
 }

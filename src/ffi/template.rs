@@ -32,7 +32,7 @@ use super::bytes::{bytes, erln_bytes, exclusive, input, text};
 use super::guard::{guard_bool, guard_or};
 use super::latin1;
 use super::pid::{erln_pid, erln_port, erln_ref};
-use super::reader::erln_reader;
+use super::reader::{self, erln_reader};
 use super::status::fail;
 use super::writer::{self, erln_writer};
 use crate::term::format::{self, Arg, Args, Captured, Directive};
@@ -290,10 +290,11 @@ pub unsafe extern "C" fn erln_read_match_args(
     guard_bool(|| {
         // SAFETY: the caller's reader, pattern and places.
         unsafe {
-            let reader = exclusive(reader, "reader")?.get();
-            let reader =
-                reader.ok_or_else(|| Error::argument("erln_reader_init was never called for this reader"))?;
-            matches(reader, format, args, count, no_owner)
+            let place = exclusive(reader, "reader")?;
+            let mut reader = place.load().ok_or_else(reader::never_initialized)?;
+            let matched = matches(&mut reader, format, args, count, no_owner);
+            place.store(&reader);
+            matched
         }
     })
 }

@@ -15,38 +15,103 @@ use std::ffi::c_char;
 
 use super::bytes::{bytes, erln_bytes, exclusive, input, sized_text, text, Out};
 use super::guard::{guard, guard_or};
-use super::pid::{erln_pid, erln_port, erln_ref};
+use super::pid::{erln_pid, erln_port, erln_ref, MAX_ENCODED};
 use super::status::{erln_status, fail};
 use crate::term::{Atom, Export, Writer};
 use crate::{Error, Result};
 
 /// Encodes terms. Belongs to one thread at a time. Free with erln_writer_free.
 pub struct erln_writer {
+    _private: [u8; 0],
+}
+
+/// The first members of a writer. Private: they are here so that writing the commonest terms needs no call.
+#[repr(C)]
+#[derive(Debug)]
+pub struct erln_writer_head {
+    /// Where the next byte goes.
+    pub next: *mut u8,
+    /// The end of the room.
+    pub end: *mut u8,
+    /// How many items are still to be written; 0 after a mistake.
+    pub owed: u64,
+}
+
+/// What an `erln_writer *` points at.
+#[repr(C)]
+pub(crate) struct Encoder {
+    head: erln_writer_head,
     writer: Writer,
     /// The first mistake that the Rust writer did not see, such as a NULL.
     mistake: Option<Error>,
 }
 
-impl erln_writer {
-    /// The encoder inside, for the other files of this folder.
-    pub(crate) fn inner(&mut self) -> &mut Writer {
+/// Room of a new writer: most messages fit, so that no call is needed for want of it.
+const FIRST_ROOM: usize = 512;
+
+impl Encoder {
+    fn new() -> Self {
+        let head = erln_writer_head { next: std::ptr::null_mut(), end: std::ptr::null_mut(), owed: 0 };
+        let mut encoder = Encoder { head, writer: Writer::with_capacity(FIRST_ROOM), mistake: None };
+        encoder.close();
+        encoder
+    }
+
+    /// Takes over what C has written since the last call.
+    #[inline(always)]
+    fn open(&mut self) -> &mut Writer {
+        let (bytes, owed) = self.writer.parts();
+        let len = self.head.next as usize - bytes.as_ptr() as usize;
+        debug_assert!(len >= bytes.len() && len <= bytes.capacity());
+        // SAFETY: C wrote every byte from the former length up to `next`, which never passes the end of the room.
+        unsafe { bytes.set_len(len) };
+        *owed = self.head.owed;
         &mut self.writer
     }
 
-    /// What was written, if it is exactly one whole term.
-    pub(crate) fn finished(&self) -> Result<&[u8]> {
-        match &self.mistake {
-            Some(mistake) => Err(mistake.clone()),
-            None => self.writer.encoded(),
-        }
+    /// Leaves room and count to C.
+    #[inline(always)]
+    fn close(&mut self) {
+        let (bytes, owed) = self.writer.parts();
+        let room = bytes.as_mut_ptr_range();
+        self.head.next = room.end;
+        // SAFETY: the end of the allocation, which is at or after the end of what is written.
+        self.head.end = unsafe { room.start.add(bytes.capacity()) };
+        self.head.owed = if self.mistake.is_none() { *owed } else { 0 };
     }
 
-    #[cold]
-    fn fail(&mut self, error: Error) -> bool {
-        fail(&error);
-        self.mistake.get_or_insert(error);
-        false
+    /// `f` on the encoder inside; the first mistake is kept.
+    #[inline(always)]
+    pub(crate) fn write(&mut self, f: impl FnOnce(&mut Writer) -> Result<()>) -> bool {
+        if self.mistake.is_some() {
+            return false;
+        }
+        let written = f(self.open());
+        if let Err(error) = written {
+            fail(&error);
+            self.mistake = Some(error);
+        }
+        self.close();
+        self.mistake.is_none() && self.writer.is_ok()
     }
+
+    /// What was written, if it is exactly one whole term.
+    fn finished(&mut self) -> Result<&[u8]> {
+        match &self.mistake {
+            Some(mistake) => Err(mistake.clone()),
+            None => self.open().encoded(),
+        }
+    }
+}
+
+/// The encoder behind a C pointer.
+///
+/// # Safety
+/// `writer` is NULL or the caller's, from erln_writer_new.
+#[inline(always)]
+pub(crate) unsafe fn encoder<'a>(writer: *mut erln_writer) -> Result<&'a mut Encoder> {
+    // SAFETY: the caller's promise is ours.
+    unsafe { exclusive(writer.cast::<Encoder>(), "writer") }
 }
 
 /// One writing step whose input may be wrong.
@@ -55,23 +120,20 @@ impl erln_writer {
 /// `writer` is NULL or the caller's.
 #[inline(always)]
 pub(crate) unsafe fn write(writer: *mut erln_writer, f: impl FnOnce(&mut Writer) -> Result<()>) -> bool {
-    // SAFETY: NULL or the caller's own.
-    let Some(writer) = (unsafe { writer.as_mut() }) else {
-        fail(&Error::argument("writer is NULL"));
-        return false;
-    };
-    match f(&mut writer.writer) {
-        Ok(()) => writer.writer.is_ok() && writer.mistake.is_none(),
-        Err(error) => writer.fail(error),
+    // SAFETY: the caller's promise is ours.
+    match unsafe { encoder(writer) } {
+        Ok(encoder) => encoder.write(f),
+        Err(error) => {
+            fail(&error);
+            false
+        }
     }
 }
 
 /// Makes an empty writer. NULL only if there is no memory. Free with erln_writer_free.
 #[no_mangle]
 pub extern "C" fn erln_writer_new() -> *mut erln_writer {
-    guard_or(std::ptr::null_mut(), || {
-        Box::into_raw(Box::new(erln_writer { writer: Writer::new(), mistake: None }))
-    })
+    guard_or(std::ptr::null_mut(), || Box::into_raw(Box::new(Encoder::new())).cast())
 }
 
 /// Frees a writer and what erln_writer_finish lent from it.
@@ -80,7 +142,7 @@ pub unsafe extern "C" fn erln_writer_free(writer: *mut erln_writer) {
     guard_or((), || {
         if !writer.is_null() {
             // SAFETY: made by erln_writer_new, and not used after this by the caller's promise.
-            drop(unsafe { Box::from_raw(writer) });
+            drop(unsafe { Box::from_raw(writer.cast::<Encoder>()) });
         }
     })
 }
@@ -90,9 +152,10 @@ pub unsafe extern "C" fn erln_writer_free(writer: *mut erln_writer) {
 pub unsafe extern "C" fn erln_writer_clear(writer: *mut erln_writer) {
     guard_or((), || {
         // SAFETY: NULL or the caller's own.
-        if let Some(writer) = unsafe { writer.as_mut() } {
-            writer.writer.clear();
-            writer.mistake = None;
+        if let Some(encoder) = unsafe { writer.cast::<Encoder>().as_mut() } {
+            encoder.writer.clear();
+            encoder.mistake = None;
+            encoder.close();
         }
     })
 }
@@ -103,7 +166,7 @@ pub unsafe extern "C" fn erln_writer_clear(writer: *mut erln_writer) {
 pub unsafe extern "C" fn erln_writer_finish(writer: *mut erln_writer, out: *mut erln_bytes) -> erln_status {
     guard(|| {
         // SAFETY: the caller's writer and output.
-        let (writer, out) = unsafe { (exclusive(writer, "writer")?, Out::new(out, "out")?) };
+        let (writer, out) = unsafe { (encoder(writer)?, Out::new(out, "out")?) };
         out.set(erln_bytes::from(writer.finished()?));
         Ok(())
     })
@@ -277,7 +340,12 @@ pub unsafe extern "C" fn erln_write_pid(writer: *mut erln_writer, pid: *const er
     // SAFETY: the caller's writer and pid.
     guard_or(false, || unsafe {
         write(writer, |writer| {
-            writer.pid(&input(pid, "pid")?.to_pid()?);
+            let pid = input(pid, "pid")?;
+            let mut buffer = [0; MAX_ENCODED];
+            match pid.encode(&mut buffer) {
+                Some(len) => writer.raw_unchecked(&buffer[..len]),
+                None => writer.pid(&pid.to_pid()?),
+            };
             Ok(())
         })
     })
@@ -289,7 +357,12 @@ pub unsafe extern "C" fn erln_write_ref(writer: *mut erln_writer, reference: *co
     // SAFETY: the caller's writer and reference.
     guard_or(false, || unsafe {
         write(writer, |writer| {
-            writer.reference(&input(reference, "ref")?.to_reference()?);
+            let reference = input(reference, "ref")?;
+            let mut buffer = [0; MAX_ENCODED];
+            match reference.encode(&mut buffer) {
+                Some(len) => writer.raw_unchecked(&buffer[..len]),
+                None => writer.reference(&reference.to_reference()?),
+            };
             Ok(())
         })
     })

@@ -481,6 +481,12 @@ impl Writer {
         self.error.map_or(Ok(()), |what| Err(Error::argument(what)))
     }
 
+    /// The buffer and the number of items still owed to it, for those who put plain items in by themselves, as C does.
+    #[cfg(feature = "ffi")]
+    pub(crate) fn parts(&mut self) -> (&mut Vec<u8>, &mut u64) {
+        (&mut self.bytes, &mut self.owed)
+    }
+
     /// One term that was encoded or checked by this crate.
     pub(crate) fn raw_unchecked(&mut self, term: &[u8]) -> &mut Self {
         self.item(0, |out| out.extend_from_slice(term))

@@ -40,6 +40,17 @@ fn every_program_passes() {
 }
 
 #[test]
+fn the_functions_behind_the_inline_forms_do_the_same() {
+    for name in ["reader", "template"] {
+        let program = build().join(format!("{name}-no-inline"));
+        let source = root().join("tests/c").join(name).with_extension("c");
+        compile("cc", &["-std=c99", "-DERLN_NO_INLINE"], &source, &program)
+            .and_then(|()| run(&program))
+            .unwrap();
+    }
+}
+
+#[test]
 fn the_cpp_programs_pass_in_every_dialect_from_17_on() {
     let include = format!("-I{}", root().join("bindings/cpp").display());
     for entry in fs::read_dir(root().join("tests/cpp")).unwrap() {

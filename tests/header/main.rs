@@ -60,7 +60,7 @@ fn header() -> String {
     writeln!(
         header,
         "\n#ifndef {GUARD}\n#define {GUARD}\n\n#include <stdarg.h>\n#include <stdbool.h>\n#include <stddef.h>\n\
-         #include <stdint.h>\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif"
+         #include <stdint.h>\n#include <string.h>\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif"
     )
     .unwrap();
     for name in SECTIONS {
