@@ -294,15 +294,19 @@ impl erln_name {
     }
 }
 
+/// Refuses a node name that does not fit a field with its NUL.
+pub(crate) fn check_name(name: &Atom) -> Result<()> {
+    match name.as_bytes().len() < ERLN_NAME_SIZE {
+        true => Ok(()),
+        false => Err(Error::Limit("a node name of more than 255 bytes does not fit the C structs".into())),
+    }
+}
+
 /// A name with zeros behind it.
 fn field(name: &Atom) -> Result<[c_char; ERLN_NAME_SIZE]> {
-    let bytes = name.as_str().as_bytes();
+    check_name(name)?;
     let mut field = [0; ERLN_NAME_SIZE];
-    // The last byte stays zero, so that the field is a C string.
-    let Some(room) = field[..ERLN_NAME_SIZE - 1].get_mut(..bytes.len()) else {
-        return Err(Error::Limit("a node name of more than 255 bytes does not fit the C structs".into()));
-    };
-    for (to, from) in room.iter_mut().zip(bytes) {
+    for (to, from) in field.iter_mut().zip(name.as_bytes()) {
         *to = *from as c_char;
     }
     Ok(field)

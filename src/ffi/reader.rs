@@ -389,7 +389,10 @@ pub unsafe extern "C" fn erln_read_string(reader: *mut erln_reader, out: *mut er
 #[no_mangle]
 pub unsafe extern "C" fn erln_read_pid(reader: *mut erln_reader, out: *mut erln_pid) -> bool {
     // SAFETY: the caller's reader and output.
-    guard_or(false, || unsafe { read_id(reader, out, |reader| reader.pid().map(|pid| erln_pid::new(&pid))) })
+    guard_or(false, || unsafe {
+        take_plain(reader, out, erln_pid::decode)
+            || read_id(reader, out, |reader| reader.pid().map(|pid| erln_pid::new(&pid)))
+    })
 }
 
 /// Takes a reference.

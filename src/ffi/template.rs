@@ -26,12 +26,12 @@
 //! instead.
 
 use std::borrow::Cow;
-use std::ffi::{c_char, c_void};
+use std::ffi::{c_char, c_void, CStr};
 
 use super::bytes::{bytes, erln_bytes, exclusive, input, text};
 use super::guard::{guard_bool, guard_or};
 use super::latin1;
-use super::pid::{erln_pid, erln_port, erln_ref};
+use super::pid::{check_name, erln_pid, erln_port, erln_ref};
 use super::reader::{self, erln_reader};
 use super::status::fail;
 use super::writer::{self, erln_writer};
@@ -241,21 +241,49 @@ pub unsafe extern "C" fn erln_template_letters(
 /// # Safety
 /// `format` is NULL or a text; `letters` is NULL or has room for `size` characters.
 unsafe fn letters(format: *const c_char, letters: *mut c_char, size: usize) -> Result<usize> {
-    // SAFETY: the caller's promise is ours.
-    let template = unsafe { text(format, "format") }?;
     if letters.is_null() && size > 0 {
         return Err(Error::argument("letters is NULL"));
     }
     let mut count = 0;
-    for directive in format::directives(template) {
-        let letter = directive?.letter() as u8 as c_char;
+    let mut put = |letter: u8| {
         if count < size {
             // SAFETY: not NULL, and `count` is less than the room that the caller promises.
-            unsafe { letters.add(count).write(letter) };
+            unsafe { letters.add(count).write(letter as c_char) };
+        }
+        count += 1;
+    };
+    // SAFETY: NULL is checked; a text by the caller's promise.
+    if !format.is_null() && plain_letters(unsafe { CStr::from_ptr(format) }.to_bytes(), &mut put) {
+        return Ok(count);
+    }
+    count = 0;
+    // SAFETY: the caller's promise is ours.
+    for directive in format::directives(unsafe { text(format, "format") }?) {
+        let letter = directive?.letter() as u8;
+        if count < size {
+            // SAFETY: as above.
+            unsafe { letters.add(count).write(letter as c_char) };
         }
         count += 1;
     }
     Ok(count)
+}
+
+/// Finds the directives of a template without quotes, comments and the like; false if it is not of that kind.
+fn plain_letters(template: &[u8], put: &mut impl FnMut(u8)) -> bool {
+    let mut bytes = template.iter();
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            b'\'' | b'"' | b'$' | b'%' | b'\\' | 128.. => return false,
+            b'~' => match bytes.next() {
+                Some(b'_') => {}
+                Some(&letter) if Directive::from_letter(letter).is_some() => put(letter),
+                _ => return false,
+            },
+            _ => {}
+        }
+    }
+    true
 }
 
 /// Why the header's functions with `...` could not collect arguments, which they tell by a count of SIZE_MAX.
@@ -333,24 +361,12 @@ pub(crate) unsafe fn matches<'a>(
     given.map(|()| true)
 }
 
-/// A capture in the form of C.
-enum Given<'a> {
-    Int(i64),
-    Uint(u64),
-    Float(f64),
-    Bool(bool),
-    Bytes(&'a [u8]),
-    Pid(erln_pid),
-    Reference(erln_ref),
-    Port(erln_port),
-}
-
 /// Writes the captures to their places: all of them or, with an error, none.
 ///
 /// # Safety
 /// Places are NULL or what their letters say.
 unsafe fn give<'a>(
-    captures: Vec<Captured<'a>>,
+    mut captures: Vec<Captured<'a>>,
     args: &[erln_arg],
     keep: &mut impl FnMut(Vec<u8>) -> Result<&'a [u8]>,
 ) -> Result<()> {
@@ -360,79 +376,93 @@ unsafe fn give<'a>(
             "the pattern has {found} directives, but {places} places were given"
         )));
     }
-    let mut all = Vec::with_capacity(captures.len());
-    for (number, (captured, arg)) in captures.into_iter().zip(args).enumerate() {
-        let given = c_form(captured, keep)?;
+    for (number, (captured, arg)) in captures.iter_mut().zip(args).enumerate() {
+        lend(captured, keep)?;
         // SAFETY: a pointer has no invalid values.
         if unsafe { arg.value.out }.is_null() {
             return Err(Error::argument(format!("place {} of the pattern is NULL", number + 1)));
         }
-        if !suits(&given, arg.letter as u8) {
+        if !suits(captured, arg.letter as u8) {
             let letter = arg.letter as u8 as char;
             return Err(Error::argument(format!(
                 "place {} is marked as ~{letter}, which is not what stands there",
                 number + 1
             )));
         }
-        all.push(given);
     }
-    for (given, arg) in all.into_iter().zip(args) {
+    for (captured, arg) in captures.into_iter().zip(args) {
         // SAFETY: not NULL, and by its letter, which suits the capture, a place of this type.
-        unsafe {
-            let out = arg.value.out;
-            match (given, arg.letter as u8) {
-                (Given::Int(n), b'i') => out.cast::<i32>().write_unaligned(n as i32),
-                (Given::Int(n), b'c') => out.cast::<u8>().write_unaligned(n as u8),
-                (Given::Int(n), _) => out.cast::<i64>().write_unaligned(n),
-                (Given::Uint(n), _) => out.cast::<u64>().write_unaligned(n),
-                (Given::Float(value), _) => out.cast::<f64>().write_unaligned(value),
-                (Given::Bool(value), _) => out.cast::<bool>().write_unaligned(value),
-                (Given::Bytes(bytes), _) => out.cast::<erln_bytes>().write_unaligned(bytes.into()),
-                (Given::Pid(pid), _) => out.cast::<erln_pid>().write_unaligned(pid),
-                (Given::Reference(reference), _) => out.cast::<erln_ref>().write_unaligned(reference),
-                (Given::Port(port), _) => out.cast::<erln_port>().write_unaligned(port),
+        unsafe { put(captured, arg) }?;
+    }
+    Ok(())
+}
+
+/// Sees to it that the bytes of a capture outlive it, and that an id fits its struct.
+fn lend<'a>(captured: &mut Captured<'a>, keep: &mut impl FnMut(Vec<u8>) -> Result<&'a [u8]>) -> Result<()> {
+    match captured {
+        Captured::Atom(text @ Cow::Owned(_)) => {
+            let kept = latin1::keep(std::mem::take(text).into_owned()).ok_or_else(latin1::full)?;
+            *text = Cow::Borrowed(kept);
+        }
+        Captured::Bytes(bytes @ Cow::Owned(_)) | Captured::Term(bytes @ Cow::Owned(_)) => {
+            *bytes = Cow::Borrowed(keep(std::mem::take(bytes).into_owned())?);
+        }
+        Captured::Pid(pid) => check_name(&pid.node)?,
+        Captured::Reference(reference) => check_name(reference.node())?,
+        Captured::Port(port) => check_name(&port.node)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Writes one capture to its place.
+///
+/// # Safety
+/// The place is of the type that its letter says, and the letter suits the capture.
+#[inline(always)]
+unsafe fn put(captured: Captured<'_>, arg: &erln_arg) -> Result<()> {
+    // SAFETY: by the letter, a place of the type that is written; C compilers align what has a type, other languages may
+    // not.
+    unsafe {
+        let out = arg.value.out;
+        match (captured, arg.letter as u8) {
+            (Captured::Int(n), b'i') => out.cast::<i32>().write_unaligned(n as i32),
+            (Captured::Int(n), b'c') => out.cast::<u8>().write_unaligned(n as u8),
+            (Captured::Int(n), _) => out.cast::<i64>().write_unaligned(n),
+            (Captured::Uint(n), _) => out.cast::<u64>().write_unaligned(n),
+            (Captured::Float(value), _) => out.cast::<f64>().write_unaligned(value),
+            (Captured::Bool(value), _) => out.cast::<bool>().write_unaligned(value),
+            (Captured::Atom(text), _) => out.cast::<erln_bytes>().write_unaligned(text.as_bytes().into()),
+            (Captured::Str(text), _) => out.cast::<erln_bytes>().write_unaligned(text.as_bytes().into()),
+            (Captured::Bytes(bytes) | Captured::Term(bytes), _) => {
+                out.cast::<erln_bytes>().write_unaligned((&*bytes).into());
             }
+            (Captured::Pid(pid), _) => out.cast::<erln_pid>().write_unaligned(erln_pid::new(&pid)?),
+            (Captured::Reference(reference), _) => {
+                out.cast::<erln_ref>().write_unaligned(erln_ref::new(&reference)?);
+            }
+            (Captured::Port(port), _) => out.cast::<erln_port>().write_unaligned(erln_port::new(&port)?),
         }
     }
     Ok(())
 }
 
-fn c_form<'a>(
-    captured: Captured<'a>,
-    keep: &mut impl FnMut(Vec<u8>) -> Result<&'a [u8]>,
-) -> Result<Given<'a>> {
-    Ok(match captured {
-        Captured::Int(n) => Given::Int(n),
-        Captured::Uint(n) => Given::Uint(n),
-        Captured::Float(value) => Given::Float(value),
-        Captured::Bool(value) => Given::Bool(value),
-        Captured::Atom(Cow::Borrowed(text)) | Captured::Str(text) => Given::Bytes(text.as_bytes()),
-        Captured::Atom(Cow::Owned(text)) => match latin1::keep(text) {
-            Some(text) => Given::Bytes(text.as_bytes()),
-            None => return Err(latin1::full()),
-        },
-        Captured::Bytes(Cow::Borrowed(bytes)) | Captured::Term(Cow::Borrowed(bytes)) => Given::Bytes(bytes),
-        Captured::Bytes(Cow::Owned(bytes)) | Captured::Term(Cow::Owned(bytes)) => Given::Bytes(keep(bytes)?),
-        Captured::Pid(pid) => Given::Pid(erln_pid::new(&pid)?),
-        Captured::Reference(reference) => Given::Reference(erln_ref::new(&reference)?),
-        Captured::Port(port) => Given::Port(erln_port::new(&port)?),
-    })
-}
-
 /// Whether a place with this letter can hold the capture.
-fn suits(given: &Given<'_>, letter: u8) -> bool {
-    match given {
-        Given::Int(n) => match letter {
+fn suits(captured: &Captured<'_>, letter: u8) -> bool {
+    match captured {
+        Captured::Int(n) => match letter {
             b'i' => i32::try_from(*n).is_ok(),
             b'c' => u8::try_from(*n).is_ok(),
             _ => letter == b'l',
         },
-        Given::Uint(_) => letter == b'u',
-        Given::Float(_) => matches!(letter, b'f' | b'd'),
-        Given::Bool(_) => letter == b'w',
-        Given::Bytes(_) => matches!(letter, b'a' | b's' | b'S' | b'b' | b't'),
-        Given::Pid(_) => letter == b'p',
-        Given::Reference(_) => letter == b'r',
-        Given::Port(_) => letter == b'o',
+        Captured::Uint(_) => letter == b'u',
+        Captured::Float(_) => matches!(letter, b'f' | b'd'),
+        Captured::Bool(_) => letter == b'w',
+        Captured::Atom(_) | Captured::Str(_) | Captured::Bytes(_) | Captured::Term(_) => {
+            matches!(letter, b'a' | b's' | b'S' | b'b' | b't')
+        }
+        Captured::Pid(_) => letter == b'p',
+        Captured::Reference(_) => letter == b'r',
+        Captured::Port(_) => letter == b'o',
     }
 }

@@ -18,6 +18,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("reader", "c99", "terms are written and read back; wrong guesses, broken bytes and misuse are answered"),
     ("template", "c99", "templates build and patterns match every kind of term; mistakes are told"),
     ("mailbox", "c11", "two nodes exchange messages, signals and calls; closing wakes; misuse is answered"),
+    ("process", "c11", "fork, signals, killed peers and exit() while others wait do no harm"),
 ];
 
 const C_DIALECTS: &[&str] = &["c99", "c11", "c17", "c2x"];
