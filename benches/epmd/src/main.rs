@@ -220,7 +220,11 @@ impl Drop for Server {
 fn serve(port: u16) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     runtime.block_on(async {
-        let config = EpmdConfig { port, addresses: vec![Ipv4Addr::LOCALHOST.into()], embedded: true };
+        let mut config = EpmdConfig::from_env().expect("ERL_EPMD_ADDRESS");
+        config.port = port;
+        if config.addresses.is_empty() {
+            config.addresses.push(Ipv4Addr::LOCALHOST.into());
+        }
         let _server = EpmdServer::start(&config).expect("bind");
         std::future::pending::<()>().await;
     });
