@@ -17,18 +17,21 @@ CARGO_TARGET_DIR=$target CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_COD
   CARGO_PROFILE_RELEASE_PANIC=abort CARGO_PROFILE_RELEASE_DEBUG=false \
   cargo rustc --release --lib --no-default-features --features ei --crate-type staticlib
 
-# Only what the exported names reach.
-sed 's/^/-u /' "$names" | tr '\n' ' ' >"$work/roots"
+# Only what the exported names reach. The objects are taken out of the archive first, without the bitcode that the
+# standard library carries along: a linker that loads an LLVM plugin of another version stumbles over it.
+rm -rf "$work/objects" && mkdir "$work/objects"
+(cd "$work/objects" && ar x "$target/release/liberlnode.a")
+for object in "$work"/objects/*.o; do
+  objcopy --remove-section=.llvmbc --remove-section=.llvmcmd "$object"
+done
 # shellcheck disable=SC2046
-"$cc" -r -nostdlib -Wl,--gc-sections $(sed 's/-u \([^ ]*\)/-Wl,-u,\1/g' "$work/roots") \
-  -o "$work/ei.o" "$target/release/liberlnode.a"
+ld -r --gc-sections $(sed 's/^/-u /' "$names") -o "$work/ei.o" "$work"/objects/*.o
 objcopy --keep-global-symbols="$names" "$work/ei.o"
 strip --strip-unneeded "$work/ei.o"
 
-exported() { nm -g --defined-only "$1" | awk 'NF == 3 { print $3 }' | LC_ALL=C sort -u; }
-if ! diff "$names" <(exported "$work/ei.o") >"$work/names.diff"; then
-  cat "$work/names.diff" >&2
-  [ -n "${ERLNODE_EI_PARTIAL:-}" ] || die "the library does not export exactly the names of $names"
+exported() { readelf -Ws "$1" | awk '$5 == "GLOBAL" && $7 != "UND" { print $8 }' | LC_ALL=C sort -u; }
+if ! diff "$names" <(exported "$work/ei.o") >&2; then
+  die "the library does not export exactly the names of $names"
 fi
 
 stage() { cp "$1" "$2.new" && mv -f "$2.new" "$2"; }
