@@ -90,7 +90,11 @@ impl Taken {
 enum Kind {
     Tuple,
     List,
+    /// A map of which nothing was read yet.
+    Map,
+    /// A map whose key was read.
     MapKey,
+    /// A map whose value was read.
     MapValue,
 }
 
@@ -170,7 +174,7 @@ impl Formatter {
                     b'{' => self.open(Kind::Tuple),
                     b'#' => {
                         self.next();
-                        self.peek() as u8 == b'{' && self.open(Kind::MapKey)
+                        self.peek() as u8 == b'{' && self.open(Kind::Map)
                     }
                     _ => self.scalar() >= 0,
                 }
@@ -187,7 +191,7 @@ impl Formatter {
                     match container.kind {
                         Kind::List => self.list_step(&mut container),
                         Kind::Tuple => self.tuple_step(&mut container),
-                        Kind::MapKey | Kind::MapValue => self.map_step(&mut container),
+                        _ => self.map_step(&mut container),
                     }
                 };
                 match step {
@@ -292,9 +296,36 @@ impl Formatter {
         }
     }
 
-    unsafe fn map_step(&mut self, map: &mut Open) -> Step {
-        let _ = map;
-        Step::Failed
+    /// Unlike lists and tuples, maps came late and are strict: `#{Key => Value, ...}`.
+    fn map_step(&mut self, map: &mut Open) -> Step {
+        match map.kind {
+            Kind::Map => {
+                self.next();
+                self.skip_spaces();
+                if self.peek() as u8 == b'}' {
+                    self.next();
+                    return Step::Closed(0);
+                }
+                map.kind = Kind::MapKey;
+            }
+            Kind::MapKey => {
+                self.skip_spaces();
+                if self.next() != b'=' || self.next() != b'>' {
+                    return Step::Failed;
+                }
+                map.kind = Kind::MapValue;
+            }
+            _ => {
+                map.size += 1;
+                self.skip_spaces();
+                match self.next() {
+                    b'}' => return Step::Closed(map.size),
+                    b',' => map.kind = Kind::MapKey,
+                    _ => return Step::Failed,
+                }
+            }
+        }
+        Step::Element
     }
 
     /// Fills in the header that was kept free, or closes the gap where it turned out another size.
@@ -320,7 +351,7 @@ impl Formatter {
                     let tag = match kind {
                         Kind::Tuple => tag::LARGE_TUPLE,
                         Kind::List => tag::LIST,
-                        Kind::MapKey | Kind::MapValue => tag::MAP,
+                        _ => tag::MAP,
                     };
                     super::wire::put32(super::wire::put8(head, tag), size as u32);
                 }

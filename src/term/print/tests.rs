@@ -45,7 +45,10 @@ fn the_limit_counts_bytes_and_never_cuts_a_character() {
             assert_eq!(text, whole);
         } else {
             let shown = text.strip_suffix("...").unwrap();
-            assert!(whole.starts_with(shown) && shown.len() <= limit && shown.len() + 3 > limit, "{limit}: {text}");
+            assert!(
+                whole.starts_with(shown) && shown.len() <= limit && shown.len() + 3 > limit,
+                "{limit}: {text}"
+            );
         }
     }
 }
@@ -84,7 +87,10 @@ fn structs_of_elixir_have_their_own_form_only_when_whole() {
     let broken = "#{'__struct__' => 'Elixir.Range', first => a}";
     assert_eq!(elixir(broken), "%Range{first: :a}");
     assert_eq!(elixir("#{'__struct__' => 'Elixir.Kate', name => <<\"kate\">>}"), "%Kate{name: \"kate\"}");
-    assert_eq!(elixir("#{'__struct__' => 'Elixir.MapSet', map => #{{a, #{}} => []}}"), "MapSet.new([{:a, %{}}])");
+    assert_eq!(
+        elixir("#{'__struct__' => 'Elixir.MapSet', map => #{{a, #{}} => []}}"),
+        "MapSet.new([{:a, %{}}])"
+    );
     assert_eq!(erlang("#{'__struct__' => 'Elixir.Kate'}"), "#{'__struct__' => 'Elixir.Kate'}");
 }
 
