@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# run.sh [REFERENCE]: the codec workloads with the reference libei (a directory with include/ and lib/; Debian's by default) and with
+# ours: instructions by callgrind, time by runs in turn. Fails when a workload is slower in instructions.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+reference=${1:-/usr/lib/erlang/usr}
+lib=${EI_LIB:-build/lib}
+work=${EI_WORK:-build/ei-bench}
+mkdir -p "$work"
+[ -f "$lib/libei.a" ] || scripts/libei.sh "$lib"
+cc -O2 -D_REENTRANT -I"$reference/include" benches/ei/codec.c "$reference/lib/libei.a" -lpthread -o "$work/codec_reference"
+cc -O2 -D_REENTRANT -Iinclude benches/ei/codec.c "$lib/libei.a" -lpthread -o "$work/codec_ours"
+
+for side in reference ours; do
+  valgrind --tool=callgrind --callgrind-out-file="$work/$side.out" "$work/codec_$side" >/dev/null 2>&1
+  callgrind_annotate --inclusive=yes --threshold=100 "$work/$side.out" 2>/dev/null >"$work/$side.txt"
+done
+for round in 1 2 3 4 5; do
+  for side in reference ours; do "$work/codec_$side" "${ROUNDS:-300}" >"$work/$side.$round"; done
+done
+python3 benches/ei/report.py "$work"
