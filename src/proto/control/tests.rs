@@ -316,6 +316,22 @@ fn signals_of_releases_to_come_are_taken_as_far_as_known() {
 }
 
 #[test]
+fn reasons_that_no_beam_would_take_close_the_connection() {
+    let exit = |reason: &'static [u8]| {
+        decode(&encode(&Control::Exit {
+            from: pid(1),
+            to: pid(2),
+            token: None,
+            reason: Bytes::from_static(reason),
+        }))
+    };
+    assert!(exit(b"w\x06normal").is_ok());
+    assert!(exit(b"R\0").is_err(), "an atom of no section");
+    assert!(exit(b"F\x7f\xf8\0\0\0\0\0\0").is_err(), "not a number");
+    assert!(exit(b"t\0\0\0\x02a\x01a\x01a\x01a\x02").is_err(), "a key twice");
+}
+
+#[test]
 fn node_names_are_shared_not_copied() {
     let names = names();
     let bytes = Bytes::from(encode(&Control::Link { from: pid(1), to: pid(2) }));
