@@ -151,7 +151,9 @@ fn a_name_is_free_again_once_its_node_has_stopped() {
         let ours = cluster.node("ours");
         assert_eq!(alex.elixir("Node.ping(:ours@localhost)"), ":pong");
         creations.push(ours.creation());
+        alex.elixir("Node.monitor(:ours@localhost, true)");
         ours.stop();
+        assert_eq!(alex.elixir("receive do message -> message end"), "{:nodedown, :ours@localhost}");
     }
     creations.dedup();
     assert_eq!(creations.len(), 3, "each life has a creation of its own");

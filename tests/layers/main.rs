@@ -60,7 +60,9 @@ fn modules_import_only_what_stands_left_of_them() {
 #[test]
 fn pure_modules_do_no_io() {
     for (file, module, code) in sources() {
-        if !PURE.contains(&module.as_str()) {
+        // Their unit tests may start a thread of a small stack, or read a vector.
+        let is_test = file.contains("/tests/") || file.ends_with("/tests.rs");
+        if !PURE.contains(&module.as_str()) || is_test {
             continue;
         }
         for (number, line) in code.lines().enumerate() {
