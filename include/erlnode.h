@@ -229,13 +229,13 @@ typedef struct erln_name {
 
 // Writes a pid as text, such as `#Pid<a@host.85.0>`, with a NUL. At most `size` bytes are written; `*out_len` is the length
 // without NUL that the whole text has, so a result of `size` or more means that it was cut.
-erln_status erln_pid_print(const struct erln_pid *pid,
+erln_status erln_pid_print(const erln_pid *pid,
                            char *buffer,
                            size_t size,
                            size_t *out_len);
 
 // Writes a reference as text, such as `#Ref<a@host.1.2.3>`, in the manner of erln_pid_print.
-erln_status erln_ref_print(const struct erln_ref *reference,
+erln_status erln_ref_print(const erln_ref *reference,
                            char *buffer,
                            size_t size,
                            size_t *out_len);
@@ -322,108 +322,108 @@ typedef struct erln_reader {
 
 // Starts reading `len` bytes at `data`: one encoded term, with or without the version byte 131 in front. The bytes
 // are borrowed; they must live, unchanged, as long as `reader` is used.
-erln_status erln_reader_init(struct erln_reader *reader,
+erln_status erln_reader_init(erln_reader *reader,
                              const uint8_t *data,
                              size_t len);
 
 // What stands at the cursor.
-erln_kind erln_reader_kind(const struct erln_reader *reader);
+erln_kind erln_reader_kind(const erln_reader *reader);
 
 // Takes an integer that fits 64 bits with sign.
-bool erln_read_int64(struct erln_reader *reader, int64_t *out);
+bool erln_read_int64(erln_reader *reader, int64_t *out);
 
 // Takes an integer that fits 64 bits without sign.
-bool erln_read_uint64(struct erln_reader *reader, uint64_t *out);
+bool erln_read_uint64(erln_reader *reader, uint64_t *out);
 
 // Takes an integer that fits 32 bits with sign.
-bool erln_read_int32(struct erln_reader *reader, int32_t *out);
+bool erln_read_int32(erln_reader *reader, int32_t *out);
 
 // Takes a float. Integers are not floats: try erln_read_int64 as well where both may come.
-bool erln_read_double(struct erln_reader *reader, double *out);
+bool erln_read_double(erln_reader *reader, double *out);
 
 // Takes one of the atoms true and false.
-bool erln_read_bool(struct erln_reader *reader, bool *out);
+bool erln_read_bool(erln_reader *reader, bool *out);
 
 // Takes an atom: its UTF-8 text, without NUL. Borrowed; lives as long as the bytes that are read.
-bool erln_read_atom(struct erln_reader *reader, erln_bytes *out);
+bool erln_read_atom(erln_reader *reader, erln_bytes *out);
 
 // Takes the atom `name`, if it is the one that stands here.
-bool erln_read_atom_is(struct erln_reader *reader, const char *name);
+bool erln_read_atom_is(erln_reader *reader, const char *name);
 
 // Takes the head of a tuple; its `*out_arity` elements come next.
-bool erln_read_tuple(struct erln_reader *reader, size_t *out_arity);
+bool erln_read_tuple(erln_reader *reader, size_t *out_arity);
 
 // Takes the head of a tuple if it has `arity` elements; they come next.
-bool erln_read_tuple_of(struct erln_reader *reader, size_t arity);
+bool erln_read_tuple_of(erln_reader *reader, size_t arity);
 
 // Takes the head of a list. Its `*out_count` elements come next, and after them its tail, which is the empty list (take
 // it with erln_read_nil) unless the list is improper. The empty list has 0 elements and is its own tail.
-bool erln_read_list(struct erln_reader *reader,
+bool erln_read_list(erln_reader *reader,
                     size_t *out_count);
 
 // Takes the empty list.
-bool erln_read_nil(struct erln_reader *reader);
+bool erln_read_nil(erln_reader *reader);
 
 // Takes the head of a map; its `*out_pairs` pairs come next, each as key and value.
-bool erln_read_map(struct erln_reader *reader, size_t *out_pairs);
+bool erln_read_map(erln_reader *reader, size_t *out_pairs);
 
 // Takes a binary. Borrowed; lives as long as the bytes that are read.
-bool erln_read_binary(struct erln_reader *reader, erln_bytes *out);
+bool erln_read_binary(erln_reader *reader, erln_bytes *out);
 
 // Takes a list of bytes in its short form, or the empty list. Borrowed; lives as long as the bytes that are read.
 // Erlang strings with characters over 255 come as lists: read them with erln_read_list.
-bool erln_read_string(struct erln_reader *reader,
+bool erln_read_string(erln_reader *reader,
                       erln_bytes *out);
 
 // Takes a pid.
-bool erln_read_pid(struct erln_reader *reader, erln_pid *out);
+bool erln_read_pid(erln_reader *reader, erln_pid *out);
 
 // Takes a reference.
-bool erln_read_ref(struct erln_reader *reader, erln_ref *out);
+bool erln_read_ref(erln_reader *reader, erln_ref *out);
 
 // Takes a port.
-bool erln_read_port(struct erln_reader *reader, erln_port *out);
+bool erln_read_port(erln_reader *reader, erln_port *out);
 
 // Takes any whole term and gives its encoded bytes, without version byte. Borrowed; lives as long as the bytes that
 // are read. Read it later with erln_reader_init, or put it into another term with erln_write_term.
-bool erln_read_term(struct erln_reader *reader,
+bool erln_read_term(erln_reader *reader,
                     erln_bytes *out);
 
 // Steps over any whole term.
-bool erln_read_skip(struct erln_reader *reader);
+bool erln_read_skip(erln_reader *reader);
 
 // Takes an integer of any size: its sign, and its magnitude with the lowest byte first. Borrowed; lives as long as
 // the bytes that are read. Integers of 64 bits or less are left to erln_read_int64 and erln_read_uint64.
-bool erln_read_big(struct erln_reader *reader,
+bool erln_read_big(erln_reader *reader,
                    bool *out_negative,
                    erln_bytes *out_magnitude);
 
 // Takes a bit string: its bytes, and how many bits of the last byte count (1 to 8, from the top; 8 also without bytes).
 // Borrowed; lives as long as the bytes that are read. A binary is a bit string of full bytes.
-bool erln_read_bitstring(struct erln_reader *reader,
+bool erln_read_bitstring(erln_reader *reader,
                          erln_bytes *out,
                          uint8_t *out_last_bits);
 
 // Takes a binary, or a list of bytes, binaries and such lists (an "iolist", which includes every Erlang string of
 // Latin-1), and copies all its bytes to `buffer`. If they are more than `size`, the answer is false, the cursor stays, and
 // only `*out_len` is written: with the room that is needed.
-bool erln_read_iolist(struct erln_reader *reader,
+bool erln_read_iolist(erln_reader *reader,
                       uint8_t *buffer,
                       size_t size,
                       size_t *out_len);
 
 // Takes a fun, with code of its own or of an exported function, as its encoded bytes; see erln_read_term.
-bool erln_read_fun(struct erln_reader *reader,
+bool erln_read_fun(erln_reader *reader,
                    erln_bytes *out);
 
 // What is left to read. Borrowed; lives as long as the bytes that are read.
-erln_status erln_reader_remaining(const struct erln_reader *reader, erln_bytes *out);
+erln_status erln_reader_remaining(const erln_reader *reader, erln_bytes *out);
 
 // ERLN_ERR_MALFORMED if broken bytes were met, else ERLN_OK. Whether anything is left does not matter.
-erln_status erln_reader_error(const struct erln_reader *reader);
+erln_status erln_reader_error(const erln_reader *reader);
 
 // As erln_reader_error, and ERLN_ERR_MALFORMED also if not everything was read.
-erln_status erln_reader_finish(const struct erln_reader *reader);
+erln_status erln_reader_finish(const erln_reader *reader);
 
 // The commonest terms are read here, without a call; anything unusual, and every mistake, is left to the function of the same
 // name. Define ERLN_NO_INLINE before including this header to call the functions always.
@@ -579,96 +579,96 @@ typedef struct erln_writer_head {
 } erln_writer_head;
 
 // Makes an empty writer. NULL only if there is no memory. Free with erln_writer_free.
-struct erln_writer *erln_writer_new(void);
+erln_writer *erln_writer_new(void);
 
 // Frees a writer and what erln_writer_finish lent from it.
-void erln_writer_free(struct erln_writer *writer);
+void erln_writer_free(erln_writer *writer);
 
 // Forgets what was written, and any mistake; keeps the memory for the next term.
-void erln_writer_clear(struct erln_writer *writer);
+void erln_writer_clear(erln_writer *writer);
 
 // The encoded term, without version byte: exactly one, with all its elements. Borrowed; lives until the next write,
 // clear or free of `writer`. Writing may go on only after erln_writer_clear.
-erln_status erln_writer_finish(struct erln_writer *writer,
+erln_status erln_writer_finish(erln_writer *writer,
                                erln_bytes *out);
 
 // Writes an integer.
-bool erln_write_int64(struct erln_writer *writer, int64_t value);
+bool erln_write_int64(erln_writer *writer, int64_t value);
 
 // Writes an integer without sign.
-bool erln_write_uint64(struct erln_writer *writer, uint64_t value);
+bool erln_write_uint64(erln_writer *writer, uint64_t value);
 
 // Writes a float. Infinity and not-a-number are mistakes: Erlang has none.
-bool erln_write_double(struct erln_writer *writer, double value);
+bool erln_write_double(erln_writer *writer, double value);
 
 // Writes one of the atoms true and false.
-bool erln_write_bool(struct erln_writer *writer, bool value);
+bool erln_write_bool(erln_writer *writer, bool value);
 
 // Writes an atom: UTF-8 with a NUL, at most 255 characters. Peers keep every atom for ever: never make them from input.
-bool erln_write_atom(struct erln_writer *writer,
+bool erln_write_atom(erln_writer *writer,
                      const char *name);
 
 // Writes an atom of `len` bytes of UTF-8.
-bool erln_write_atom_len(struct erln_writer *writer, const char *name, size_t len);
+bool erln_write_atom_len(erln_writer *writer, const char *name, size_t len);
 
 // Writes a binary of `len` bytes. Text for Elixir is a binary in UTF-8.
-bool erln_write_binary(struct erln_writer *writer, const uint8_t *data, size_t len);
+bool erln_write_binary(erln_writer *writer, const uint8_t *data, size_t len);
 
 // Writes text as a binary: UTF-8 with a NUL, which is not written.
-bool erln_write_text(struct erln_writer *writer, const char *string);
+bool erln_write_text(erln_writer *writer, const char *string);
 
 // Writes text as an Erlang string, which is a list of characters: UTF-8 with a NUL, which is not written. Complete: no
 // tail follows.
-bool erln_write_charlist(struct erln_writer *writer,
+bool erln_write_charlist(erln_writer *writer,
                          const char *string);
 
 // Announces a tuple; its `arity` elements come next.
-bool erln_write_tuple(struct erln_writer *writer, size_t arity);
+bool erln_write_tuple(erln_writer *writer, size_t arity);
 
 // Announces a list; its `count` elements come next, and after them its tail: erln_write_nil. For 0 elements write only
 // erln_write_nil.
-bool erln_write_list(struct erln_writer *writer,
+bool erln_write_list(erln_writer *writer,
                      size_t count);
 
 // Writes the empty list, which also ends every proper list.
-bool erln_write_nil(struct erln_writer *writer);
+bool erln_write_nil(erln_writer *writer);
 
 // Announces a map; its `pairs` pairs come next, each as key and value. The keys must differ.
-bool erln_write_map(struct erln_writer *writer, size_t pairs);
+bool erln_write_map(erln_writer *writer, size_t pairs);
 
 // Writes a pid.
-bool erln_write_pid(struct erln_writer *writer, const erln_pid *pid);
+bool erln_write_pid(erln_writer *writer, const erln_pid *pid);
 
 // Writes a reference.
-bool erln_write_ref(struct erln_writer *writer, const erln_ref *reference);
+bool erln_write_ref(erln_writer *writer, const erln_ref *reference);
 
 // Writes a port.
-bool erln_write_port(struct erln_writer *writer, const erln_port *port);
+bool erln_write_port(erln_writer *writer, const erln_port *port);
 
 // Writes a whole term that is already encoded, with or without the version byte in front. It is checked.
-bool erln_write_term(struct erln_writer *writer,
+bool erln_write_term(erln_writer *writer,
                      const uint8_t *data,
                      size_t len);
 
 // Writes a list of `len` bytes in its short form (an Erlang string of Latin-1). Complete: no tail follows.
-bool erln_write_string(struct erln_writer *writer,
+bool erln_write_string(erln_writer *writer,
                        const uint8_t *data,
                        size_t len);
 
 // Writes an integer of any size from its sign and its magnitude, lowest byte first.
-bool erln_write_big(struct erln_writer *writer,
+bool erln_write_big(erln_writer *writer,
                     bool negative,
                     const uint8_t *magnitude,
                     size_t len);
 
 // Writes a bit string: its bytes, and how many bits of the last byte count (1 to 8, from the top).
-bool erln_write_bitstring(struct erln_writer *writer,
+bool erln_write_bitstring(erln_writer *writer,
                           const uint8_t *data,
                           size_t len,
                           uint8_t last_bits);
 
 // Writes the fun of an exported function, `fun Module:Function/Arity`.
-bool erln_write_export(struct erln_writer *writer,
+bool erln_write_export(erln_writer *writer,
                        const char *module,
                        const char *function,
                        uint8_t arity);
@@ -870,14 +870,14 @@ size_t erln_template_letters(const char *format,
 // Writes a term made from a template and an array of values; what erln_write does behind its `...`.
 bool erln_write_args(erln_writer *writer,
                      const char *format,
-                     const struct erln_arg *args,
+                     const erln_arg *args,
                      size_t count);
 
 // Takes the next term if it matches a pattern, what its directives match going to an array of places; what erln_read_match
 // does behind its `...`.
 bool erln_read_match_args(erln_reader *reader,
                           const char *format,
-                          const struct erln_arg *args,
+                          const erln_arg *args,
                           size_t count);
 
 // As many directives as the functions with `...` take; those with an array take any number.
@@ -968,13 +968,13 @@ static inline bool erln_read_match(erln_reader *reader, const char *format, ...)
 typedef struct erln_names erln_names;
 
 // How many.
-size_t erln_names_count(const struct erln_names *names);
+size_t erln_names_count(const erln_names *names);
 
 // Name number `index`, from 0; NULL beyond the last. Borrowed; lives as long as `names`.
-const char *erln_names_get(const struct erln_names *names, size_t index);
+const char *erln_names_get(const erln_names *names, size_t index);
 
 // Frees a list, and with it the names that were borrowed from it.
-void erln_names_free(struct erln_names *names);
+void erln_names_free(erln_names *names);
 
 // ====================================================================================================
 // Config: the options of a node.
@@ -1023,75 +1023,75 @@ typedef struct erln_config erln_config;
 // Makes the options of a node called `name`: `worker@host`, or `worker` alone (this machine's host name is added), or
 // NULL for a node that stays nonode@nohost until it asks a peer for a name. NULL, with a text, if `name` is not UTF-8.
 // Free with erln_config_free.
-struct erln_config *erln_config_new(const char *name);
+erln_config *erln_config_new(const char *name);
 
 // Frees options. Nodes started with them go on.
-void erln_config_free(struct erln_config *config);
+void erln_config_free(erln_config *config);
 
 // The secret that all nodes of a cluster share, instead of the one in $HOME/.erlang.cookie.
-erln_status erln_config_set_cookie(struct erln_config *config, const char *cookie);
+erln_status erln_config_set_cookie(erln_config *config, const char *cookie);
 
 // The file to read the cookie from, instead of $HOME/.erlang.cookie. It is made if it is missing.
-erln_status erln_config_set_cookie_file(struct erln_config *config, const char *path);
+erln_status erln_config_set_cookie_file(erln_config *config, const char *path);
 
 // Whether peers list this node in nodes(), and connect each other through it; false unless set (a hidden node).
-erln_status erln_config_set_visible(struct erln_config *config,
+erln_status erln_config_set_visible(erln_config *config,
                                     bool visible);
 
 // Short or long names: one of erln_name_kind.
-erln_status erln_config_set_names(struct erln_config *config, int32_t names);
+erln_status erln_config_set_names(erln_config *config, int32_t names);
 
 // Whether others may connect to this node; true unless set. A node that does not listen is unknown to epmd.
-erln_status erln_config_set_listen(struct erln_config *config,
+erln_status erln_config_set_listen(erln_config *config,
                                    bool listen);
 
 // The local address to listen on, such as "127.0.0.1"; all of them unless set.
-erln_status erln_config_set_listen_address(struct erln_config *config, const char *address);
+erln_status erln_config_set_listen_address(erln_config *config, const char *address);
 
 // The ports to listen on: the first free one from `first` to `last`. Any free port unless set.
-erln_status erln_config_set_port(struct erln_config *config, uint16_t first, uint16_t last);
+erln_status erln_config_set_port(erln_config *config, uint16_t first, uint16_t last);
 
 // Do without epmd: all peers are dialled on this port, as with `erl -erl_epmd_port`. This node listens on it too,
 // unless erln_config_set_port said otherwise.
-erln_status erln_config_set_known_port(struct erln_config *config,
+erln_status erln_config_set_known_port(erln_config *config,
                                        uint16_t port);
 
 // Where epmd is, instead of ERL_EPMD_ADDRESS and ERL_EPMD_PORT: an address (NULL: leave it) and a port (0: leave it).
 // With `embedded` false this process never serves epmd itself; true unless set.
-erln_status erln_config_set_epmd(struct erln_config *config,
+erln_status erln_config_set_epmd(erln_config *config,
                                  const char *address,
                                  uint16_t port,
                                  bool embedded);
 
 // Use IPv6 for listening, epmd and dialling, as `-proto_dist inet6_tcp`; false unless set.
-erln_status erln_config_set_ipv6(struct erln_config *config, bool ipv6);
+erln_status erln_config_set_ipv6(erln_config *config, bool ipv6);
 
 // Silence, in milliseconds, after which a peer counts as dead; must be the same in the whole cluster. 60,000 unless set,
 // as OTP's net_ticktime.
-erln_status erln_config_set_ticktime(struct erln_config *config,
+erln_status erln_config_set_ticktime(erln_config *config,
                                      uint32_t ticktime_ms);
 
 // Time, in milliseconds, that a connection may take to be made; 7,000 unless set.
-erln_status erln_config_set_setup_time(struct erln_config *config, uint32_t setup_ms);
+erln_status erln_config_set_setup_time(erln_config *config, uint32_t setup_ms);
 
 // Whether sending connects: one of erln_auto_connect.
-erln_status erln_config_set_auto_connect(struct erln_config *config, int32_t when);
+erln_status erln_config_set_auto_connect(erln_config *config, int32_t when);
 
 // The only nodes that may connect, separated by blanks: `name@host`, `host` or `name@`. All nodes unless set.
-erln_status erln_config_set_allow(struct erln_config *config,
+erln_status erln_config_set_allow(erln_config *config,
                                   const char *nodes);
 
 // Bytes that wait for one peer after which senders wait; 1 MiB unless set, as OTP's +zdbbl.
-erln_status erln_config_set_busy_limit(struct erln_config *config, size_t bytes);
+erln_status erln_config_set_busy_limit(erln_config *config, size_t bytes);
 
 // The largest message, in bytes, that is accepted from a peer; 128 MiB unless set.
-erln_status erln_config_set_max_message(struct erln_config *config, size_t bytes);
+erln_status erln_config_set_max_message(erln_config *config, size_t bytes);
 
 // Bytes that a mailbox holds before its connections are no longer read; 64 MiB unless set.
-erln_status erln_config_set_mailbox_bytes(struct erln_config *config, size_t bytes);
+erln_status erln_config_set_mailbox_bytes(erln_config *config, size_t bytes);
 
 // Whether atoms are sent once per connection and by number after that; true unless set.
-erln_status erln_config_set_atom_cache(struct erln_config *config, bool enabled);
+erln_status erln_config_set_atom_cache(erln_config *config, bool enabled);
 
 // ====================================================================================================
 // Node: this program as a member of the cluster.
@@ -1129,60 +1129,60 @@ typedef struct erln_node {
 // Starts a node: opens its port and registers it at epmd, serving an epmd if there is none on this machine. May take as
 // long as the name server and epmd need. End it with erln_node_stop.
 erln_status erln_node_start(const erln_config *config,
-                            struct erln_node *out);
+                            erln_node *out);
 
 // Leaves the cluster: connections and the registration at epmd end, its mailboxes close, and whoever waits in one wakes up
 // with ERLN_ERR_CLOSED. Of several callers one gets ERLN_OK, the others ERLN_ERR_CLOSED.
-erln_status erln_node_stop(struct erln_node node);
+erln_status erln_node_stop(erln_node node);
 
 // Its name; nonode@nohost while it has none.
-erln_status erln_node_name(struct erln_node node, erln_name *out);
+erln_status erln_node_name(erln_node node, erln_name *out);
 
 // Connects to a peer. Not needed before sending; useful to know at once whether it can be reached. Success at once if it
 // is connected already.
-erln_status erln_node_connect(struct erln_node node,
+erln_status erln_node_connect(erln_node node,
                               const char *peer,
                               int32_t timeout_ms);
 
 // Ends the connection to a peer; success also if there is none. Either side may connect again at once.
-erln_status erln_node_disconnect(struct erln_node node,
+erln_status erln_node_disconnect(erln_node node,
                                  const char *peer);
 
 // Whether a peer can be connected and answers, as net_adm:ping/1. If not, `*out_pong` is false and erln_last_error tells why;
 // that is no failure of this call.
-erln_status erln_node_ping(struct erln_node node,
+erln_status erln_node_ping(erln_node node,
                            const char *peer,
                            int32_t timeout_ms,
                            bool *out_pong);
 
 // Names of other nodes; `filter` is one of erln_node_filter. Free with erln_names_free.
-erln_status erln_node_list(struct erln_node node, int32_t filter, erln_names **out);
+erln_status erln_node_list(erln_node node, int32_t filter, erln_names **out);
 
 // The pid registered as `name` on this node; ERLN_ERR_NO_PROCESS if nobody is.
-erln_status erln_node_whereis(struct erln_node node, const char *name, erln_pid *out);
+erln_status erln_node_whereis(erln_node node, const char *name, erln_pid *out);
 
 // All names registered on this node. Free with erln_names_free.
-erln_status erln_node_registered(struct erln_node node, erln_names **out);
+erln_status erln_node_registered(erln_node node, erln_names **out);
 
 // Sets the cookie for one peer, or with `peer` NULL for all peers that have none of their own. Connections stay.
-erln_status erln_node_set_cookie(struct erln_node node,
+erln_status erln_node_set_cookie(erln_node node,
                                  const char *peer,
                                  const char *cookie);
 
 // A reference that no one else has.
-erln_status erln_node_make_ref(struct erln_node node, erln_ref *out);
+erln_status erln_node_make_ref(erln_node node, erln_ref *out);
 
 // Whether it has a name.
-erln_status erln_node_is_alive(struct erln_node node, bool *out);
+erln_status erln_node_is_alive(erln_node node, bool *out);
 
 // What tells this life of the node from earlier ones of the same name; part of its pids.
-erln_status erln_node_creation(struct erln_node node, uint32_t *out);
+erln_status erln_node_creation(erln_node node, uint32_t *out);
 
 // The port it listens on; 0 if it does not listen.
-erln_status erln_node_port(struct erln_node node, uint16_t *out);
+erln_status erln_node_port(erln_node node, uint16_t *out);
 
 // Whether the epmd of this machine is at present served by this node.
-erln_status erln_node_serves_epmd(struct erln_node node, bool *out);
+erln_status erln_node_serves_epmd(erln_node node, bool *out);
 
 // ====================================================================================================
 // Message: what arrives in a mailbox.
@@ -1221,36 +1221,36 @@ typedef int32_t erln_msg_type;
 typedef struct erln_msg erln_msg;
 
 // What it is.
-erln_msg_type erln_msg_kind(const struct erln_msg *msg);
+erln_msg_type erln_msg_kind(const erln_msg *msg);
 
 // The sender, where the protocol tells it; false where it does not.
-bool erln_msg_from(const struct erln_msg *msg, erln_pid *out);
+bool erln_msg_from(const erln_msg *msg, erln_pid *out);
 
 // The alias of yours that it was sent to; false if it came by pid or name.
-bool erln_msg_alias(const struct erln_msg *msg, erln_ref *out);
+bool erln_msg_alias(const erln_msg *msg, erln_ref *out);
 
 // Starts reading its term. The reader borrows from the message; it can be used as long as `msg` lives.
-erln_status erln_msg_reader(const struct erln_msg *msg,
+erln_status erln_msg_reader(const erln_msg *msg,
                             erln_reader *out);
 
 // Its encoded term, without version byte. Borrowed; lives as long as `msg`.
-erln_status erln_msg_payload(const struct erln_msg *msg, erln_bytes *out);
+erln_status erln_msg_payload(const erln_msg *msg, erln_bytes *out);
 
 // Its term as Erlang text, for logs. Borrowed; lives as long as `msg`.
-erln_status erln_msg_text(const struct erln_msg *msg, erln_bytes *out);
+erln_status erln_msg_text(const erln_msg *msg, erln_bytes *out);
 
 // True if it answers `reference`: a reply tagged with it, a DOWN or spawn reply for it, or anything sent to that alias.
-bool erln_msg_answers(const struct erln_msg *msg,
+bool erln_msg_answers(const erln_msg *msg,
                       const erln_ref *reference);
 
 // Matches a pattern, what its directives match going to an array of places; what erln_match does behind its `...`.
-bool erln_match_args(const struct erln_msg *msg,
+bool erln_match_args(const erln_msg *msg,
                      const char *format,
                      const erln_arg *args,
                      size_t count);
 
 // Frees a message, and with it everything that was borrowed from it.
-void erln_msg_free(struct erln_msg *msg);
+void erln_msg_free(erln_msg *msg);
 
 // True if the term of a message has the shape of a pattern; only then what its directives match is written:
 // erln_match(msg, "{put, ~b, ~l}", &key, &value). Bytes are borrowed; they live as long as `msg`.
@@ -1303,88 +1303,88 @@ typedef struct erln_mailbox {
 // ordinary ones. End it with erln_mailbox_close.
 erln_status erln_mailbox_open(erln_node node,
                               const char *name,
-                              const struct erln_mailbox_options *options,
-                              struct erln_mailbox *out);
+                              const erln_mailbox_options *options,
+                              erln_mailbox *out);
 
 // Ends a mailbox with reason normal. Whoever waits in it wakes up with ERLN_ERR_CLOSED. Of several callers one gets ERLN_OK, the
 // others ERLN_ERR_CLOSED.
-erln_status erln_mailbox_close(struct erln_mailbox mailbox);
+erln_status erln_mailbox_close(erln_mailbox mailbox);
 
 // Takes the next message, waiting until one arrives. ERLN_ERR_TIMEOUT if none does. Free `*out` with erln_msg_free.
-erln_status erln_mailbox_recv(struct erln_mailbox mailbox,
+erln_status erln_mailbox_recv(erln_mailbox mailbox,
                               int32_t timeout_ms,
                               erln_msg **out);
 
 // Takes the next message that answers `reference`: a reply tagged with it, a DOWN or spawn reply for it, or anything sent to
 // that alias. Other messages stay. Free `*out` with erln_msg_free.
-erln_status erln_mailbox_recv_ref(struct erln_mailbox mailbox,
+erln_status erln_mailbox_recv_ref(erln_mailbox mailbox,
                                   const erln_ref *reference,
                                   int32_t timeout_ms,
                                   erln_msg **out);
 
 // A descriptor that is readable while messages wait, and for ever once the mailbox has ended. It belongs to the mailbox: give
 // it to poll, epoll or an event loop; do not read or close it.
-erln_status erln_mailbox_fd(struct erln_mailbox mailbox,
+erln_status erln_mailbox_fd(erln_mailbox mailbox,
                             int32_t *out);
 
 // Its pid: what others send to.
-erln_status erln_mailbox_pid(struct erln_mailbox mailbox, erln_pid *out);
+erln_status erln_mailbox_pid(erln_mailbox mailbox, erln_pid *out);
 
 // The node it was opened on.
-erln_status erln_mailbox_node(struct erln_mailbox mailbox, erln_node *out);
+erln_status erln_mailbox_node(erln_mailbox mailbox, erln_node *out);
 
 // Registers it as `name` on its node. ERLN_ERR_NAME_TAKEN if another process has that name.
-erln_status erln_mailbox_register(struct erln_mailbox mailbox, const char *name);
+erln_status erln_mailbox_register(erln_mailbox mailbox, const char *name);
 
 // Takes its registered name away; success also if it has none.
-erln_status erln_mailbox_unregister(struct erln_mailbox mailbox);
+erln_status erln_mailbox_unregister(erln_mailbox mailbox);
 
 // Whether exit signals arrive as messages `{'EXIT', Pid, Reason}` instead of ending the mailbox; false unless set.
-erln_status erln_mailbox_set_trap_exit(struct erln_mailbox mailbox,
+erln_status erln_mailbox_set_trap_exit(erln_mailbox mailbox,
                                        bool trap);
 
 // Receives `{nodeup, Node}` and `{nodedown, Node}` of all nodes from now on; with `info` as `{nodeup, Node, Info}` and
 // `{nodedown, Node, Info}`, where Info tells the reason. With `visible_only` only of visible nodes.
-erln_status erln_mailbox_monitor_nodes(struct erln_mailbox mailbox,
+erln_status erln_mailbox_monitor_nodes(erln_mailbox mailbox,
                                        bool visible_only,
                                        bool info);
 
 // Ends all erln_mailbox_monitor_nodes of this mailbox.
-erln_status erln_mailbox_demonitor_nodes(struct erln_mailbox mailbox);
+erln_status erln_mailbox_demonitor_nodes(erln_mailbox mailbox);
 
 // Receives one `{nodedown, Node}` when the connection to a peer ends; at once if there is none.
-erln_status erln_mailbox_monitor_node(struct erln_mailbox mailbox, const char *peer);
+erln_status erln_mailbox_monitor_node(erln_mailbox mailbox, const char *peer);
 
 // Takes one erln_mailbox_monitor_node back; success also if there is none.
-erln_status erln_mailbox_demonitor_node(struct erln_mailbox mailbox, const char *peer);
+erln_status erln_mailbox_demonitor_node(erln_mailbox mailbox, const char *peer);
 
 // How many messages wait, how many bytes they take, and how many were dropped because the mailbox was full. Outputs may be
 // NULL.
-erln_status erln_mailbox_load(struct erln_mailbox mailbox,
+erln_status erln_mailbox_load(erln_mailbox mailbox,
                               size_t *out_messages,
                               size_t *out_bytes,
                               uint64_t *out_dropped);
 
 // Ends a mailbox with a reason of yours: one encoded term, which its links and monitors hear.
-erln_status erln_mailbox_exit(struct erln_mailbox mailbox, const uint8_t *reason, size_t len);
+erln_status erln_mailbox_exit(erln_mailbox mailbox, const uint8_t *reason, size_t len);
 
 // The reason that a mailbox ended with, written into `writer`; ERLN_ERR_TIMEOUT while it lives. It must not have been closed by
 // erln_mailbox_close.
-erln_status erln_mailbox_exit_reason(struct erln_mailbox mailbox,
+erln_status erln_mailbox_exit_reason(erln_mailbox mailbox,
                                      erln_writer *writer);
 
 // Makes mailbox options. Free with erln_mailbox_options_free.
-struct erln_mailbox_options *erln_mailbox_options_new(void);
+erln_mailbox_options *erln_mailbox_options_new(void);
 
 // Frees options. Mailboxes opened with them go on.
-void erln_mailbox_options_free(struct erln_mailbox_options *options);
+void erln_mailbox_options_free(erln_mailbox_options *options);
 
 // As erln_mailbox_set_trap_exit, from the very start.
-erln_status erln_mailbox_options_set_trap_exit(struct erln_mailbox_options *options, bool trap);
+erln_status erln_mailbox_options_set_trap_exit(erln_mailbox_options *options, bool trap);
 
 // How much a mailbox holds, in messages and in bytes (0: no limit of its own), and what happens when it is full: one of
 // erln_overflow.
-erln_status erln_mailbox_options_set_limit(struct erln_mailbox_options *options,
+erln_status erln_mailbox_options_set_limit(erln_mailbox_options *options,
                                            size_t messages,
                                            size_t bytes,
                                            int32_t overflow);
@@ -1435,14 +1435,14 @@ typedef struct erln_to {
 // Sends one encoded term, with or without the version byte in front. Waits until it is queued: for a connection, and for room
 // if the peer reads slowly (ERLN_ERR_BUSY if there is none in time).
 erln_status erln_send_term(erln_mailbox mailbox,
-                           struct erln_to to,
+                           erln_to to,
                            const uint8_t *term,
                            size_t len,
                            int32_t timeout_ms);
 
 // Sends a term made from a template and an array of values; what erln_send does behind its `...`.
 erln_status erln_send_args(erln_mailbox mailbox,
-                           struct erln_to to,
+                           erln_to to,
                            const char *format,
                            const erln_arg *args,
                            size_t count,
@@ -1608,53 +1608,53 @@ erln_status erln_unexport(erln_node node, const char *module, const char *functi
 
 // Takes the request out of a message of kind ERLN_MSG_REQUEST, once. Free `*out` with erln_request_free.
 erln_status erln_msg_request(erln_msg *msg,
-                             struct erln_request **out);
+                             erln_request **out);
 
 // Whether `module:function` with `arity` arguments (or ERLN_ANY_ARITY) is what it asks for.
-bool erln_request_is(const struct erln_request *request,
+bool erln_request_is(const erln_request *request,
                      const char *module,
                      const char *function,
                      int32_t arity);
 
 // Module and function that it asks for. Borrowed; live until `request` is answered or freed.
-erln_status erln_request_function(const struct erln_request *request,
+erln_status erln_request_function(const erln_request *request,
                                   erln_bytes *out_module,
                                   erln_bytes *out_function,
                                   uint32_t *out_arity);
 
 // Its arguments: one encoded list, without version byte. Borrowed; lives until `request` is answered or freed.
-erln_status erln_request_args(const struct erln_request *request,
+erln_status erln_request_args(const erln_request *request,
                               erln_bytes *out);
 
 // Answers with a result: one encoded term. A call that was spawned ends with reason normal.
-erln_status erln_request_reply(struct erln_request *request, const uint8_t *term, size_t len);
+erln_status erln_request_reply(erln_request *request, const uint8_t *term, size_t len);
 
 // Answers with a term made from a template and an array of values; what erln_reply does behind its `...`.
-erln_status erln_request_reply_args(struct erln_request *request,
+erln_status erln_request_reply_args(erln_request *request,
                                     const char *format,
                                     const erln_arg *args,
                                     size_t count);
 
 // Answers with an exception: `class` is one of erln_class, `reason` one encoded term.
-erln_status erln_request_fail(struct erln_request *request,
+erln_status erln_request_fail(erln_request *request,
                               int32_t class_,
                               const uint8_t *reason,
                               size_t len);
 
 // The pid that stands for this call.
-erln_status erln_request_pid(const struct erln_request *request, erln_pid *out);
+erln_status erln_request_pid(const erln_request *request, erln_pid *out);
 
 // The process that asked.
-erln_status erln_request_caller(const struct erln_request *request, erln_pid *out);
+erln_status erln_request_caller(const erln_request *request, erln_pid *out);
 
 // Its group leader: where output of this call belongs.
-erln_status erln_request_leader(const struct erln_request *request, erln_pid *out);
+erln_status erln_request_leader(const erln_request *request, erln_pid *out);
 
 // False when nobody waits for the result any more: the caller gave up or ended, or the request was answered.
-bool erln_request_is_wanted(const struct erln_request *request);
+bool erln_request_is_wanted(const erln_request *request);
 
 // Frees a request. If it was not answered, its caller sees the process killed.
-void erln_request_free(struct erln_request *request);
+void erln_request_free(erln_request *request);
 
 // Starts `module:function` on a peer (or this node) with `args`, one encoded list, and waits for its pid. `flags` are
 // ERLN_SPAWN_LINK, ERLN_SPAWN_MONITOR or 0; `*out_ref` is the monitor's reference, and may be NULL.

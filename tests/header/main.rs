@@ -114,7 +114,14 @@ fn declarations(path: &Path) -> String {
     while lines.last().is_some_and(|last| last.is_empty()) {
         lines.pop();
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines
+        .iter()
+        .map(|line| match line.starts_with("typedef") {
+            true => format!("{line}\n"),
+            // Every type has a name of its own; inside a section cbindgen would write its tag.
+            false => format!("{}\n", line.replace("struct erln_", "erln_")),
+        })
+        .collect()
 }
 
 /// True if an opening or closing `extern "C"` under its `#ifdef` begins here.
