@@ -51,6 +51,44 @@ fn the_functions_behind_the_inline_forms_do_the_same() {
     }
 }
 
+/// The inline functions of the header and the programs themselves, with every access checked.
+#[test]
+fn programs_pass_with_sanitizers() {
+    for name in ["status", "reader", "template"] {
+        let program = build().join(format!("{name}-sanitized"));
+        let source = root().join("tests/c").join(name).with_extension("c");
+        let sanitize = "-fsanitize=address,undefined";
+        compile("cc", &["-std=c99", "-g", "-fno-sanitize-recover=all", sanitize], &source, &program)
+            .and_then(|()| run(&program))
+            .unwrap();
+        let symbols =
+            Command::new("nm").arg("-D").arg(&program).output().expect("nm (of binutils) is needed");
+        let symbols = String::from_utf8_lossy(&symbols.stdout).into_owned();
+        assert!(symbols.contains("__asan_init"), "{name} was built without the sanitizer");
+    }
+}
+
+/// The library itself: no byte read or written that is not ours, no memory lost in a call.
+#[test]
+fn programs_pass_under_valgrind() {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "valgrind is missing, and CI must have it");
+        println!("left out: valgrind is not installed");
+        return;
+    }
+    for name in ["status", "reader", "template"] {
+        let program = build().join(format!("{name}-valgrind"));
+        let source = root().join("tests/c").join(name).with_extension("c");
+        compile("cc", &["-std=c99", "-g", "-DERLN_NO_INLINE"], &source, &program).unwrap();
+        let output = Command::new("valgrind")
+            .args(["--quiet", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite"])
+            .arg(&program)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{name}:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
 #[test]
 fn the_cpp_programs_pass_in_every_dialect_from_17_on() {
     let include = format!("-I{}", root().join("bindings/cpp").display());
