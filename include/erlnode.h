@@ -959,6 +959,43 @@ static inline bool erln_read_match(erln_reader *reader, const char *format, ...)
 }
 
 // ====================================================================================================
+// Text: terms as Erlang or Elixir writes them.
+//
+// For logs, consoles and configuration. What a program says to another is better written with a template and read with a
+// pattern.
+// ====================================================================================================
+
+// Whose notation to print in.
+enum erln_notation
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // Erlang's, as `~p` without line breaks.
+    ERLN_ERLANG = 0,
+    // Elixir's, as `inspect/1` without line breaks.
+    ERLN_ELIXIR = 1,
+};
+#ifndef __cplusplus
+typedef int32_t erln_notation;
+#endif // __cplusplus
+
+// Writes an encoded term (with or without version byte) as text with a NUL into `buffer`, at most `size` bytes. `*out_len` is the
+// length without NUL that the whole text has, so a result of `size` or more means that it was cut; it may be NULL. `notation` is one
+// of erln_notation.
+erln_status erln_print(const uint8_t *term,
+                       size_t len,
+                       int32_t notation,
+                       char *buffer,
+                       size_t size,
+                       size_t *out_len);
+
+// Writes the term that Erlang text spells, such as "{point, [1.5, 2]}". Numbers, atoms, strings, binaries, lists, tuples and maps can
+// be spelled; pids and the like cannot.
+bool erln_write_erlang(erln_writer *writer,
+                       const char *erlang);
+
+// ====================================================================================================
 // Lists of names.
 //
 // What a call that answers with several names gives: a list that belongs to you and does not change any more.
@@ -1020,9 +1057,9 @@ typedef int32_t erln_name_kind;
 // The options of a node. Free with erln_config_free.
 typedef struct erln_config erln_config;
 
-// Makes the options of a node called `name`: `worker@host`, or `worker` alone (this machine's host name is added), or
-// NULL for a node that stays nonode@nohost until it asks a peer for a name. NULL, with a text, if `name` is not UTF-8.
-// Free with erln_config_free.
+// Makes the options of a node called `name`: "worker@host", or "worker" alone (this machine's host name is added), or "undefined" for
+// a node that asks the first peer it connects to for a name, or NULL for one that stays nonode@nohost. The answer is NULL, and
+// erln_last_error tells why, if `name` is not UTF-8. Free with erln_config_free.
 erln_config *erln_config_new(const char *name);
 
 // Frees options. Nodes started with them go on.
@@ -1160,6 +1197,9 @@ erln_status erln_node_list(erln_node node, int32_t filter, erln_names **out);
 
 // The pid registered as `name` on this node; ERLN_ERR_NO_PROCESS if nobody is.
 erln_status erln_node_whereis(erln_node node, const char *name, erln_pid *out);
+
+// Takes `name` away from whoever has it on this node; success also if nobody does.
+erln_status erln_node_unregister(erln_node node, const char *name);
 
 // All names registered on this node. Free with erln_names_free.
 erln_status erln_node_registered(erln_node node, erln_names **out);

@@ -61,9 +61,9 @@ unsafe fn set(config: *mut erln_config, change: impl FnOnce(Config) -> Result<Co
     Ok(())
 }
 
-/// Makes the options of a node called `name`: `worker@host`, or `worker` alone (this machine's host name is added), or
-/// NULL for a node that stays nonode@nohost until it asks a peer for a name. NULL, with a text, if `name` is not UTF-8.
-/// Free with erln_config_free.
+/// Makes the options of a node called `name`: "worker@host", or "worker" alone (this machine's host name is added), or "undefined" for
+/// a node that asks the first peer it connects to for a name, or NULL for one that stays nonode@nohost. The answer is NULL, and
+/// erln_last_error tells why, if `name` is not UTF-8. Free with erln_config_free.
 #[no_mangle]
 pub unsafe extern "C" fn erln_config_new(name: *const c_char) -> *mut erln_config {
     guard_or(std::ptr::null_mut(), || {

@@ -66,6 +66,7 @@ pub mod send;
 pub mod spawn;
 pub mod status;
 pub mod template;
+pub mod text;
 mod threads;
 pub mod version;
 pub mod writer;

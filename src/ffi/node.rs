@@ -180,6 +180,17 @@ pub unsafe extern "C" fn erln_node_whereis(
     })
 }
 
+/// Takes `name` away from whoever has it on this node; success also if nobody does.
+#[no_mangle]
+pub unsafe extern "C" fn erln_node_unregister(node: erln_node, name: *const c_char) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's text.
+        let name = unsafe { text(name, "name") }?;
+        self::node(node)?.unregister(name);
+        Ok(())
+    })
+}
+
 /// All names registered on this node. Free with erln_names_free.
 #[no_mangle]
 pub unsafe extern "C" fn erln_node_registered(node: erln_node, out: *mut *mut erln_names) -> erln_status {

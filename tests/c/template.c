@@ -126,7 +126,31 @@ static void mistakes_are_told(void) {
     erln_writer_free(w);
 }
 
+static void text_goes_both_ways(void) {
+    static const char erlang[] = "{put,<<\"key\">>,[1,2.5,ok]}";
+    erln_writer *w = erln_writer_new();
+    erln_bytes term;
+    char text[64];
+    size_t len = 0;
+    CHECK(erln_write_erlang(w, erlang));
+    CHECK_OK(erln_writer_finish(w, &term));
+    CHECK_OK(erln_print(term.ptr, term.len, ERLN_ERLANG, text, sizeof text, &len));
+    CHECK(strcmp(text, erlang) == 0 && len == strlen(erlang));
+    CHECK_OK(erln_print(term.ptr, term.len, ERLN_ELIXIR, text, sizeof text, NULL));
+    CHECK(strcmp(text, "{:put, \"key\", [1, 2.5, :ok]}") == 0);
+    CHECK_OK(erln_print(term.ptr, term.len, ERLN_ERLANG, text, 5, &len));
+    CHECK(strcmp(text, "{put") == 0 && len == strlen(erlang));
+    CHECK_OK(erln_print(term.ptr, term.len, ERLN_ERLANG, NULL, 0, &len));
+    CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_print(term.ptr, term.len, 7, text, sizeof text, NULL));
+    CHECK_STATUS(ERLN_ERR_MALFORMED, erln_print(term.ptr, 3, ERLN_ERLANG, text, sizeof text, NULL));
+    erln_writer_clear(w);
+    CHECK(!erln_write_erlang(w, "{put,"));
+    CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_writer_finish(w, &term));
+    erln_writer_free(w);
+}
+
 int main(void) {
+    text_goes_both_ways();
     every_directive_goes_both_ways();
     a_pattern_that_does_not_match_writes_nothing();
     mistakes_are_told();
