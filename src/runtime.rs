@@ -59,6 +59,16 @@ pub struct Runtime {
     drives: AtomicU64,
 }
 
+/// Starts a thread of ours.
+pub(crate) fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    let run = move || {
+        greet();
+        body();
+    };
+    let started = std::thread::Builder::new().name(name.into()).spawn(run);
+    started.map(drop).map_err(|e| Error::io(format!("cannot start the thread {name}"), &e))
+}
+
 /// The runtime of this process, made at the first call.
 pub fn current() -> Result<Arc<Runtime>> {
     let process = std::process::id();
@@ -95,13 +105,7 @@ impl Runtime {
             drives: AtomicU64::new(0),
         });
         let ours = runtime.clone();
-        std::thread::Builder::new()
-            .name("erlnode-io".into())
-            .spawn(move || {
-                greet();
-                ours.run_in_background();
-            })
-            .map_err(|e| Error::io("cannot start the I/O thread", &e))?;
+        thread("erlnode-io", move || ours.run_in_background())?;
         Ok(runtime)
     }
 

@@ -108,6 +108,8 @@ impl Message {
         if tagged_by_kind && !reader.skip() {
             return Ok(false);
         }
+        // {io_reply, Ref, Result}
+        reader.atom_is("io_reply");
         if reader.kind() == Some(crate::term::Kind::List) {
             // [alias | Ref]
             if reader.list() != Some(1) || !reader.atom_is("alias") {

@@ -372,7 +372,11 @@ impl Inner {
         let from = self.pid_of(process);
         let request = SpawnRequest {
             reference: reference.clone(),
-            leader: options.leader.or_else(|| process.leader()).unwrap_or_else(|| from.clone()),
+            leader: options
+                .leader
+                .or_else(|| process.leader())
+                .or_else(|| self.console())
+                .unwrap_or_else(|| from.clone()),
             from,
             module: module.clone(),
             function: function.clone(),
@@ -383,6 +387,11 @@ impl Inner {
         };
         self.signal(node, Control::SpawnRequest(Box::new(request)), Some(args));
         Ok(reference)
+    }
+
+    /// The process that prints on our standard output.
+    fn console(&self) -> Option<Pid> {
+        self.processes.whereis(&Atom::from_static("user")).map(|process| self.pid_of(&process))
     }
 
     /// Op 31 arrived.
@@ -438,7 +447,7 @@ pub struct SpawnOptions {
     pub link: bool,
     /// Monitor it with the request's reference.
     pub monitor: bool,
-    /// Its group leader; by default that of the calling mailbox, else the mailbox itself.
+    /// Its group leader; by default that of the calling mailbox, else our console (`user`).
     pub leader: Option<Pid>,
 }
 

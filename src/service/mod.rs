@@ -4,6 +4,7 @@
 
 mod builtin;
 pub(crate) mod gen;
+pub mod io;
 mod net_kernel;
 mod rex;
 
@@ -30,6 +31,7 @@ impl Citizen for Services {
     fn start(&self, node: &Arc<Inner>) -> Result<()> {
         start(node, "net_kernel", net_kernel::handle)?;
         start(node, "rex", rex::handle)?;
+        start(node, "user", io::handle)?;
         // Log events of processes that we lead come here (protocol section 14.4).
         start(node, "logger", |_, _, _| {})?;
         start(node, "logger_proxy", |_, _, _| {})

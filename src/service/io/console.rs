@@ -1,0 +1,242 @@
+//! The terminal behind `user`: one thread that writes standard output and reads standard input, request by request.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
+
+use once_cell::sync::Lazy;
+use parking_lot::{Condvar, Mutex};
+
+use super::post;
+use super::request::{self, Request};
+use crate::node::message::Message;
+use crate::node::process::Process;
+use crate::node::Inner;
+use crate::runtime;
+use crate::term::{Pid, Reader, Writer};
+
+/// Longest line taken from standard input; what follows is the next line.
+const MAX_LINE: usize = 1 << 20;
+
+/// Requests that wait for the terminal. Each writer waits for its answer, so these are as many as there are writers.
+const MAX_WAITING: usize = 65_536;
+
+/// A request and whom to answer.
+struct Job {
+    node: Arc<Inner>,
+    server: Pid,
+    from: Pid,
+    reply_as: Vec<u8>,
+    request: Request,
+}
+
+/// What the thread works on.
+#[derive(Default)]
+struct Queue {
+    process: u32,
+    jobs: VecDeque<Job>,
+    started: bool,
+}
+
+static QUEUE: Lazy<(Mutex<Queue>, Condvar)> = Lazy::new(Default::default);
+
+/// Takes an `{io_request, From, ReplyAs, Request}`; other messages are ignored.
+pub(super) fn ask(node: &Arc<Inner>, server: &Arc<Process>, message: Message) {
+    let mut reader = message.reader();
+    if !reader.tuple_of(4) || !reader.atom_is("io_request") {
+        return;
+    }
+    let (Some(from), Some(reply_as)) = (reader.pid(), reader.term_bytes()) else { return };
+    let job = Job {
+        node: node.clone(),
+        server: node.pid_of(server),
+        from,
+        reply_as: reply_as.to_vec(),
+        request: request::read(&mut reader),
+    };
+    if let Err(job) = enqueue(job) {
+        job.answer(|reply| drop(reply.tuple(2).atom("error").atom("terminated")));
+    }
+}
+
+fn enqueue(job: Job) -> Result<(), Box<Job>> {
+    let (queue, changed) = &*QUEUE;
+    let mut queue = queue.lock();
+    let process = std::process::id();
+    if queue.process != process {
+        // First use, or a forked child: the parent's thread does not exist here.
+        *queue = Queue { process, ..Queue::default() };
+    }
+    if queue.jobs.len() >= MAX_WAITING {
+        return Err(Box::new(job));
+    }
+    if !queue.started {
+        if runtime::thread("erlnode-console", serve).is_err() {
+            return Err(Box::new(job));
+        }
+        queue.started = true;
+    }
+    queue.jobs.push_back(job);
+    changed.notify_one();
+    Ok(())
+}
+
+fn serve() {
+    let mut terminal = Terminal { binary: true, pending: Vec::new() };
+    let (queue, changed) = &*QUEUE;
+    loop {
+        let job = {
+            let mut queue = queue.lock();
+            loop {
+                match queue.jobs.pop_front() {
+                    Some(job) => break job,
+                    None => changed.wait(&mut queue),
+                }
+            }
+        };
+        job.answer(|reply| terminal.run(&job.request, reply));
+    }
+}
+
+impl Job {
+    fn answer(&self, result: impl FnOnce(&mut Writer)) {
+        let mut reply = Writer::new();
+        reply.tuple(3).atom("io_reply").raw(&self.reply_as);
+        result(&mut reply);
+        post(&self.node, self.server.clone(), &self.from, reply);
+    }
+}
+
+/// Standard input and output, and how text read is returned.
+struct Terminal {
+    binary: bool,
+    /// Read and not yet asked for.
+    pending: Vec<u8>,
+}
+
+impl Terminal {
+    /// Carries a request out and writes its result.
+    fn run(&mut self, request: &Request, reply: &mut Writer) {
+        if let Request::Many(all) = request {
+            self.run_all(all, reply);
+            return;
+        }
+        match request {
+            Request::Put(text) => match print(text) {
+                Ok(()) => reply.atom("ok"),
+                Err(_) => reply.tuple(2).atom("error").atom("terminated"),
+            },
+            Request::BadPut => reply.tuple(2).atom("error").atom("put_chars"),
+            Request::GetLine { prompt, latin1 } => {
+                let line = self.line(prompt);
+                self.text(line, *latin1, reply)
+            }
+            Request::GetChars { prompt, count, latin1 } => {
+                let text = self.chars(prompt, *count);
+                self.text(text, *latin1, reply)
+            }
+            Request::SetOpts { binary } => {
+                self.binary = binary.unwrap_or(self.binary);
+                reply.atom("ok")
+            }
+            Request::GetOpts => {
+                reply.list(2).tuple(2).atom("binary").bool(self.binary);
+                reply.tuple(2).atom("encoding").atom("unicode").nil()
+            }
+            Request::Geometry { columns } => match size(*columns) {
+                Some(count) => reply.i64(count),
+                None => reply.tuple(2).atom("error").atom("enotsup"),
+            },
+            Request::NotSupported => reply.tuple(2).atom("error").atom("enotsup"),
+            Request::Many(_) | Request::Unknown => reply.tuple(2).atom("error").atom("request"),
+        };
+    }
+
+    /// In order; the first error ends it; the reply is that of the last one carried out.
+    fn run_all(&mut self, all: &[Request], reply: &mut Writer) {
+        let mut last = Writer::new();
+        last.atom("ok");
+        for request in all {
+            last = Writer::new();
+            self.run(request, &mut last);
+            let failed = last.encoded().is_ok_and(|bytes| {
+                let mut reader = Reader::new(bytes);
+                reader.tuple_of(2) && reader.atom_is("error")
+            });
+            if failed {
+                break;
+            }
+        }
+        match last.encoded() {
+            Ok(bytes) => reply.raw(bytes),
+            Err(_) => reply.atom("ok"),
+        };
+    }
+
+    fn text<'w>(&self, text: Option<String>, latin1: bool, reply: &'w mut Writer) -> &'w mut Writer {
+        let Some(text) = text else { return reply.atom("eof") };
+        if !self.binary {
+            return reply.charlist(&text);
+        }
+        match latin1 && text.chars().all(|letter| u32::from(letter) < 256) {
+            true => reply.binary(&text.chars().map(|letter| letter as u8).collect::<Vec<u8>>()),
+            false => reply.binary(text.as_bytes()),
+        }
+    }
+
+    /// A line with its end; `None` at the end of the input.
+    fn line(&mut self, prompt: &str) -> Option<String> {
+        let end = loop {
+            if let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
+                break end + 1;
+            }
+            if self.pending.len() >= MAX_LINE || !self.fill(prompt) {
+                break self.pending.len().min(MAX_LINE);
+            }
+        };
+        (end > 0).then(|| self.cut(end))
+    }
+
+    fn chars(&mut self, prompt: &str, count: usize) -> Option<String> {
+        let count = count.min(MAX_LINE);
+        loop {
+            let text = String::from_utf8_lossy(&self.pending);
+            if let Some((end, _)) = text.char_indices().nth(count) {
+                return Some(self.cut(end));
+            }
+            if !self.fill(prompt) {
+                break;
+            }
+        }
+        let all = self.pending.len();
+        (all > 0 || count == 0).then(|| self.cut(all))
+    }
+
+    fn cut(&mut self, end: usize) -> String {
+        let text: Vec<u8> = self.pending.drain(..end).collect();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// Reads another line; false at the end of the input.
+    fn fill(&mut self, prompt: &str) -> bool {
+        let _ = print(prompt);
+        let mut input = std::io::stdin().lock();
+        let mut limited = std::io::Read::take(&mut input, MAX_LINE as u64);
+        limited.read_until(b'\n', &mut self.pending).is_ok_and(|count| count > 0)
+    }
+}
+
+fn print(text: &str) -> std::io::Result<()> {
+    let mut output = std::io::stdout().lock();
+    output.write_all(text.as_bytes())?;
+    output.flush()
+}
+
+fn size(columns: bool) -> Option<i64> {
+    let output = std::io::stdout();
+    if !output.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(output).ok()?;
+    Some(i64::from(if columns { size.ws_col } else { size.ws_row }))
+}

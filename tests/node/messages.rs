@@ -1,0 +1,140 @@
+use std::time::Duration;
+
+use erlnode::{Error, NodeFilter, Target};
+
+use crate::support::{next, send, term, text, Cluster, PATIENCE};
+
+#[test]
+fn messages_reach_pids_names_and_aliases_in_order() {
+    let cluster = Cluster::new();
+    let (a, in_a, b, in_b) = cluster.pair();
+    in_b.register("inbox").unwrap();
+    let named = Target::name_node("inbox", b.name().as_str()).unwrap();
+    let alias = in_b.alias();
+    in_a.send(&Target::from(in_b.pid()), &term("first"), PATIENCE).unwrap();
+    in_a.send(&named, &term("{second, 2}"), PATIENCE).unwrap();
+    in_a.send(&Target::Alias(alias.clone()), &term("third"), PATIENCE).unwrap();
+    assert_eq!(text(&in_b), "first");
+    assert_eq!(text(&in_b), "{second,2}");
+    let third = next(&in_b);
+    assert_eq!(third.alias(), Some(&alias));
+    assert_eq!(third.from(), Some(&in_a.pid()));
+    assert!(in_b.unalias(&alias));
+    in_a.send(&Target::Alias(alias), &term("lost"), PATIENCE).unwrap();
+    send(&in_a, &in_b.pid(), "last");
+    assert_eq!(text(&in_b), "last", "a message to an ended alias must vanish");
+    assert_eq!(a.nodes(NodeFilter::Hidden), [b.name()]);
+    assert!(a.nodes(NodeFilter::Visible).is_empty());
+}
+
+#[test]
+fn a_message_of_sixty_megabytes_arrives_whole_and_lets_small_ones_pass() {
+    let cluster = Cluster::new();
+    let (_a, in_a, _b, in_b) = cluster.pair();
+    let size = 60 << 20;
+    let mut big = erlnode::term::Writer::with_capacity(size + 5);
+    big.binary(&vec![7; size]);
+    let big = big.finish().unwrap();
+    in_a.send(&Target::from(in_b.pid()), &big, PATIENCE).unwrap();
+    send(&in_a, &in_b.pid(), "second");
+    let first = next(&in_b);
+    assert_eq!(first.payload().len(), size + 5);
+    assert!(first.payload()[5..].iter().all(|byte| *byte == 7));
+    assert_eq!(text(&in_b), "second");
+}
+
+#[test]
+fn a_timeout_of_zero_does_not_wait_and_closing_wakes_a_waiting_thread() {
+    let cluster = Cluster::new();
+    let node = cluster.node("a");
+    let mailbox = node.mailbox(Default::default()).unwrap();
+    assert!(matches!(mailbox.recv(Some(Duration::ZERO)), Err(Error::Empty)));
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| mailbox.recv(None));
+        mailbox.close(&term("normal")).unwrap();
+        assert!(matches!(waiter.join().unwrap(), Err(Error::Closed(_))));
+    });
+}
+
+#[test]
+fn malformed_terms_are_refused_before_they_leave() {
+    let cluster = Cluster::new();
+    let (_a, in_a, _b, in_b) = cluster.pair();
+    for bytes in [&b""[..], b"\x68\x02\x61\x01", b"\x61\x01\x61\x02", b"\x83\x61\x01"] {
+        assert!(in_a.send(&Target::from(in_b.pid()), bytes, PATIENCE).is_err(), "{bytes:?}");
+    }
+    send(&in_a, &in_b.pid(), "fine");
+    assert_eq!(text(&in_b), "fine");
+}
+
+#[test]
+fn a_wrong_cookie_is_told_on_the_calling_side_and_leaves_nothing() {
+    let cluster = Cluster::new();
+    let a = cluster.node("a");
+    let b = erlnode::Node::start(cluster.config("b").cookie("other")).unwrap();
+    let error = a.connect(b.name().as_str(), PATIENCE).unwrap_err();
+    assert!(matches!(error, Error::CookieRejected { .. }), "{error}");
+    assert!(!error.to_string().contains("secret"));
+    assert!(a.nodes(NodeFilter::Connected).is_empty());
+    b.set_cookie(None, "secret").unwrap();
+    a.connect(b.name().as_str(), PATIENCE).unwrap();
+    assert!(a.ping(b.name().as_str(), PATIENCE).unwrap());
+}
+
+#[test]
+fn names_in_use_and_mixed_kinds_are_refused_with_the_reason() {
+    let cluster = Cluster::new();
+    let a = cluster.node("a");
+    let again = erlnode::Node::start(cluster.config(a.name().as_str()));
+    assert!(matches!(again, Err(Error::NameInUse { .. })), "{again:?}");
+    let long = a.connect("b@127.0.0.1", PATIENCE);
+    assert!(matches!(long, Err(Error::NameKind { .. })), "{long:?}");
+    let unknown = a.connect("nobody@localhost", PATIENCE);
+    assert!(matches!(unknown, Err(Error::NameUnknown { .. })), "{unknown:?}");
+}
+
+#[test]
+fn many_threads_send_and_each_keeps_its_order() {
+    const THREADS: u64 = 4;
+    const EACH: u64 = 2_000;
+    let cluster = Cluster::new();
+    let (a, _in_a, _b, in_b) = cluster.pair();
+    let to = in_b.pid();
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (a, to) = (&a, &to);
+            scope.spawn(move || {
+                let mailbox = a.mailbox(Default::default()).unwrap();
+                for number in 0..EACH {
+                    send(&mailbox, to, &format!("{{{thread},{number}}}"));
+                }
+            });
+        }
+        let mut expected = [0; THREADS as usize];
+        for _ in 0..THREADS * EACH {
+            let message = next(&in_b);
+            let mut reader = message.reader();
+            assert!(reader.tuple_of(2));
+            let (thread, number) = (reader.u64().unwrap(), reader.u64().unwrap());
+            assert_eq!(number, expected[thread as usize]);
+            expected[thread as usize] += 1;
+        }
+    });
+}
+
+#[test]
+fn both_sides_dialling_at_once_end_with_one_connection() {
+    let cluster = Cluster::new();
+    for _ in 0..100 {
+        let (a, b) = (cluster.node("a"), cluster.node("b"));
+        let (name_a, name_b) = (a.name(), b.name());
+        std::thread::scope(|scope| {
+            let one = scope.spawn(|| a.connect(name_b.as_str(), PATIENCE));
+            let two = scope.spawn(|| b.connect(name_a.as_str(), PATIENCE));
+            one.join().unwrap().unwrap();
+            two.join().unwrap().unwrap();
+        });
+        assert_eq!(a.nodes(NodeFilter::Connected), [name_b]);
+        assert_eq!(b.nodes(NodeFilter::Connected), [name_a]);
+    }
+}
