@@ -48,6 +48,9 @@ const REUSE_ABOVE: u64 = 8;
 /// Buffers kept: one is filled while the program still reads the messages in the others.
 const KEPT_BUFFERS: usize = 4;
 
+/// Memory kept in them together. A peer that keeps the connection busy decides how long it is kept.
+const KEPT_BYTES: usize = 64 << 20;
+
 /// The buffers of the last big messages, once their readers have dropped them.
 #[derive(Debug, Clone, Default)]
 pub struct SpareBuffers(Arc<Mutex<Vec<Vec<u8>>>>);
@@ -81,7 +84,8 @@ impl Drop for Lent {
         let mut body = std::mem::take(&mut self.body);
         body.clear();
         if let Ok(mut spare) = self.home.0.lock() {
-            if spare.len() < KEPT_BUFFERS {
+            let kept: usize = spare.iter().map(Vec::capacity).sum();
+            if spare.len() < KEPT_BUFFERS && kept.saturating_add(body.capacity()) <= KEPT_BYTES {
                 spare.push(body);
             }
         }
@@ -93,7 +97,7 @@ pub struct Assembler {
     spare: SpareBuffers,
     limits: AssemblyLimits,
     open: HashMap<u64, Partial>,
-    /// Sum of the capacities of all bodies: what is really taken, not what is used of it.
+    /// Sum of the lengths of all bodies. What is taken for them is less than twice as much, or an old buffer's worth.
     bytes: usize,
 }
 
@@ -141,7 +145,7 @@ impl Assembler {
         let mut copy = if count > REUSE_ABOVE { self.spare.take() } else { Vec::new() };
         copy.extend_from_slice(&body);
         let body = copy;
-        self.bytes = self.bytes.saturating_add(body.capacity());
+        self.bytes = self.bytes.saturating_add(body.len());
         vacant.insert(Partial { next: count - 1, body, atoms: atoms() });
         self.check_bytes()?;
         Ok(None)
@@ -159,16 +163,15 @@ impl Assembler {
         if partial.body.len().saturating_add(body.len()) > self.limits.message {
             return Err(self.message_too_long());
         }
-        let before = partial.body.capacity();
         partial.body.extend_from_slice(body);
-        self.bytes = self.bytes.saturating_sub(before).saturating_add(partial.body.capacity());
+        self.bytes = self.bytes.saturating_add(body.len());
         if fragment > 1 {
             partial.next = fragment - 1;
             self.check_bytes()?;
             return Ok(None);
         }
         let partial = entry.remove();
-        self.bytes = self.bytes.saturating_sub(partial.body.capacity());
+        self.bytes = self.bytes.saturating_sub(partial.body.len());
         let body = match partial.body.len() as u64 > REUSE_ABOVE * FRAGMENT as u64 {
             true => Bytes::from_owner(Lent { body: partial.body, home: self.spare.clone() }),
             false => partial.body.into(),
@@ -254,5 +257,35 @@ mod tests {
         first(&mut a, 1, 9, b"").unwrap();
         next(&mut a, 1, 8, &[0; 60]).unwrap();
         assert!(matches!(next(&mut a, 1, 7, &[0; 60]), Err(Error::Limit(_))));
+    }
+
+    #[test]
+    fn buffers_used_again_count_by_what_is_in_them() {
+        let big = AssemblyLimits { bytes: 4 << 20, message: 4 << 20, ..LIMITS };
+        let mut a = Assembler::new(big);
+        let part = vec![0; 256 << 10];
+        let send = |a: &mut Assembler, count: u64, part: &[u8]| {
+            assert_eq!(first(a, 1, count, b"").unwrap(), None);
+            (1..count).rev().filter_map(|fragment| next(a, 1, fragment, part).unwrap()).last().unwrap()
+        };
+        let messages = [send(&mut a, 13, &part), send(&mut a, 13, &part)];
+        assert_eq!(a.load(), (0, 0));
+        drop(messages);
+        // Both take a buffer of megabytes for a few bytes.
+        first(&mut a, 1, 9, b"abc").unwrap();
+        first(&mut a, 2, 9, b"de").unwrap();
+        assert_eq!(a.load(), (2, 5));
+        a.spare().release();
+    }
+
+    #[test]
+    fn no_more_than_the_allowance_is_kept_for_later() {
+        let home = SpareBuffers::default();
+        for _ in 0..3 {
+            drop(Lent { body: Vec::with_capacity(KEPT_BYTES / 2 + 1), home: home.clone() });
+        }
+        assert_eq!(home.0.lock().unwrap().len(), 1);
+        home.release();
+        assert!(home.0.lock().unwrap().is_empty());
     }
 }

@@ -96,10 +96,10 @@ impl PacketWriter {
     }
 
     /// Begins a message in fragments: appends the first one, and returns what writes the others. Other packets may
-    /// go between them, other messages of the same sender may not.
+    /// go between them, other messages of the same sender may not. The payload is not looked at.
     ///
     /// # Errors
-    /// As for [`message`](Self::message).
+    /// [`Error::Limit`](crate::Error::Limit) if the control tuple has 2 GiB or more; `out` is as before then.
     pub fn fragments<P: AsRef<[u8]>>(
         &mut self,
         out: &mut Vec<u8>,
@@ -145,6 +145,7 @@ impl PacketWriter {
         write_edited(out, payload.unwrap_or_default(), in_payload);
         Ok(())
     }
+
     /// Encodes the control tuple and finds the atoms of both terms; returns how many edits are the tuple's.
     fn plan(&mut self, control: &Control, payload: Option<&[u8]>) -> Result<usize, Malformed> {
         self.control.clear();

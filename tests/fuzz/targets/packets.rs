@@ -23,13 +23,14 @@ fuzz_target!(|data: &[u8]| {
     // Terms are separated by 255, which is no tag; each is sent twice, so that the second finds the first's atoms.
     for term in rest.split(|&byte| byte == 255).flat_map(|term| [term, term]) {
         let valid = validate(term, &[]).is_ok_and(|end| end == term.len());
-        if !valid && !caching {
-            continue; // without a cache nobody looks at the payload
+        let fragments = options & 2 != 0;
+        if !valid && (!caching || fragments) {
+            continue; // then nobody looks at the payload
         }
         let to = Atom::from_static("somebody");
         let control = Control::RegSend { from: from.clone(), to, token: None };
         let mut out = Vec::new();
-        let written = if options & 2 == 0 {
+        let written = if !fragments {
             writer.message(&mut out, &control, Some(term))
         } else {
             writer.fragments(&mut out, &control, term).map(|mut fragments| while fragments.write_next(&mut out) {})
