@@ -5,10 +5,11 @@
 
 use std::borrow::Cow;
 
-use num_bigint::{BigInt, Sign};
+use num_bigint::{BigInt, BigUint, Sign};
 
 use super::format::Directive;
 use super::lex::{Complaint, Token, Tokens};
+use super::stack::Stack;
 use super::tag;
 use super::writer::{put_atom, put_big, put_byte_string, put_counted, put_i64};
 use super::{validate, Atom};
@@ -20,6 +21,9 @@ const MAX_SEGMENT_BITS: i64 = 65_536;
 pub(crate) trait Slots {
     /// Appends the next argument, which must suit `directive`.
     fn put(&mut self, directive: Directive, out: &mut Vec<u8>) -> Result<(), Cow<'static, str>>;
+
+    /// What stands behind `at` has moved by so many bytes.
+    fn moved(&mut self, _at: usize, _by: usize) {}
 }
 
 /// For texts without directives.
@@ -67,11 +71,11 @@ struct Open {
 /// Reads one term that begins with `first`, and nothing behind it.
 pub(crate) fn compose_one<'t>(
     tokens: &mut impl Tokens<'t>,
-    first: Token<'t>,
+    first: Token<&'t str>,
     out: &mut Vec<u8>,
     slots: &mut impl Slots,
 ) -> Result<(), Complaint> {
-    let mut open: Vec<Open> = Vec::new();
+    let mut open = Stack::new(Open { shape: Shape::Tuple, at: 0, count: 0 });
     let mut token = first;
     let (start, mut maps) = (out.len(), false);
     loop {
@@ -85,7 +89,7 @@ pub(crate) fn compose_one<'t>(
                     continue;
                 }
             }
-            None => leaf(tokens, std::mem::replace(&mut token, Token::End), out, slots)?,
+            None => leaf(tokens, token, out, slots)?,
         }
         // A term is complete, or an empty bracket is about to be.
         loop {
@@ -114,7 +118,7 @@ pub(crate) fn compose_one<'t>(
                     break;
                 }
                 _ if closes(&open, &token) => {
-                    maps |= close(&mut open, tokens, out)?;
+                    maps |= close(&mut open, tokens, out, slots)?;
                 }
                 (found, shape) => return Err(unexpected(tokens, found, expected(shape))),
             }
@@ -125,7 +129,7 @@ pub(crate) fn compose_one<'t>(
 
 /// Starts a container if the token is an opening bracket.
 #[inline]
-fn opened(token: &Token<'_>, out: &mut Vec<u8>) -> Option<Open> {
+fn opened(token: &Token<&str>, out: &mut Vec<u8>) -> Option<Open> {
     let at = out.len();
     let shape = match token {
         Token::TupleOpen => {
@@ -146,7 +150,7 @@ fn opened(token: &Token<'_>, out: &mut Vec<u8>) -> Option<Open> {
 }
 
 /// True if the token ends the innermost bracket in the state it is in.
-fn closes(open: &[Open], token: &Token<'_>) -> bool {
+fn closes(open: &Stack<Open>, token: &Token<&str>) -> bool {
     let Some(bracket) = open.last() else { return false };
     match (token, bracket.shape) {
         (Token::BraceClose, Shape::Tuple | Shape::Value) => true,
@@ -165,7 +169,12 @@ fn check_keys<'t>(tokens: &impl Tokens<'t>, term: &[u8]) -> Result<(), Complaint
 }
 
 /// Fills in the header of the innermost bracket, now that its count is known. True if it is a map whose keys may clash.
-fn close<'t>(open: &mut Vec<Open>, tokens: &impl Tokens<'t>, out: &mut Vec<u8>) -> Result<bool, Complaint> {
+fn close<'t>(
+    open: &mut Stack<Open>,
+    tokens: &impl Tokens<'t>,
+    out: &mut Vec<u8>,
+    slots: &mut impl Slots,
+) -> Result<bool, Complaint> {
     let Some(Open { shape, at, count }) = open.pop() else { return Ok(false) };
     let Ok(count32) = u32::try_from(count) else {
         return Err(Complaint::new(tokens.place(), "more than 2^32 elements"));
@@ -175,6 +184,7 @@ fn close<'t>(open: &mut Vec<Open>, tokens: &impl Tokens<'t>, out: &mut Vec<u8>) 
         (Shape::Tuple, Err(_)) => {
             let [a, b, c, d] = count32.to_be_bytes();
             out.splice(at..at + 2, [tag::LARGE_TUPLE, a, b, c, d]);
+            slots.moved(at, 3); // the long header has 3 bytes more
         }
         (Shape::List, Ok(0)) => {
             out.truncate(at);
@@ -204,19 +214,19 @@ fn expected(shape: Shape) -> &'static str {
     }
 }
 
-pub(crate) fn unexpected<'t>(tokens: &impl Tokens<'t>, found: &Token<'_>, expected: &str) -> Complaint {
+pub(crate) fn unexpected<'t>(tokens: &impl Tokens<'t>, found: &Token<&str>, expected: &str) -> Complaint {
     Complaint::new(tokens.place(), format!("expected {expected}, found {}", found.name()))
 }
 
 /// A term that has no terms inside.
 fn leaf<'t>(
     tokens: &mut impl Tokens<'t>,
-    token: Token<'t>,
+    token: Token<&'t str>,
     out: &mut Vec<u8>,
     slots: &mut impl Slots,
 ) -> Result<(), Complaint> {
     match token {
-        Token::Atom(text) => atom(out, &text).map_err(|what| Complaint::new(tokens.place(), what)),
+        Token::Atom(text) => atom(out, &text.text()).map_err(|what| Complaint::new(tokens.place(), what)),
         Token::Directive(directive) => {
             slots.put(directive, out).map_err(|what| Complaint::new(tokens.place(), what))
         }
@@ -224,9 +234,8 @@ fn leaf<'t>(
             put_i64(out, n);
             Ok(())
         }
-        Token::Big(n) => {
-            let (sign, magnitude) = n.to_bytes_le();
-            put_big(out, sign == Sign::Minus, &magnitude);
+        Token::Big(negative, digits, base) => {
+            put_big(out, negative, &magnitude(digits, base).to_bytes_le());
             Ok(())
         }
         Token::Float(value) => {
@@ -234,7 +243,7 @@ fn leaf<'t>(
             Ok(())
         }
         Token::Text(text) => {
-            charlist(out, &text);
+            charlist(out, &text.text());
             Ok(())
         }
         Token::BinaryOpen => binary(tokens, out),
@@ -276,6 +285,11 @@ pub(crate) fn charlist(out: &mut Vec<u8>, text: &str) {
     out.push(tag::NIL);
 }
 
+/// The digits of an integer as a number.
+pub(crate) fn magnitude(digits: &str, base: u32) -> BigUint {
+    BigUint::parse_bytes(digits.as_bytes(), base).unwrap_or_default() // the lexer saw digits of this base and `_`
+}
+
 /// `fun module:name/arity`, the word being read.
 fn export<'t>(tokens: &mut impl Tokens<'t>, out: &mut Vec<u8>) -> Result<(), Complaint> {
     out.push(tag::EXPORT);
@@ -294,12 +308,12 @@ fn export<'t>(tokens: &mut impl Tokens<'t>, out: &mut Vec<u8>) -> Result<(), Com
 
 fn export_name<'t>(tokens: &mut impl Tokens<'t>, out: &mut Vec<u8>) -> Result<(), Complaint> {
     match tokens.next()? {
-        Token::Atom(text) => atom(out, &text).map_err(|what| Complaint::new(tokens.place(), what)),
+        Token::Atom(text) => atom(out, &text.text()).map_err(|what| Complaint::new(tokens.place(), what)),
         other => Err(unexpected(tokens, &other, "an atom")),
     }
 }
 
-fn expect<'t>(tokens: &mut impl Tokens<'t>, wanted: &Token<'_>, text: &str) -> Result<(), Complaint> {
+fn expect<'t>(tokens: &mut impl Tokens<'t>, wanted: &Token<&str>, text: &str) -> Result<(), Complaint> {
     let token = tokens.next()?;
     if token == *wanted {
         return Ok(());
@@ -334,20 +348,22 @@ fn binary<'t>(tokens: &mut impl Tokens<'t>, out: &mut Vec<u8>) -> Result<(), Com
 /// One number or text with its size or type; gives the token behind it.
 fn segment<'t>(
     tokens: &mut impl Tokens<'t>,
-    token: Token<'t>,
+    token: Token<&'t str>,
     bits: &mut Bits,
-) -> Result<Token<'t>, Complaint> {
+) -> Result<Token<&'t str>, Complaint> {
     let next = tokens.next()?;
     match token {
         Token::Text(text) if next == Token::Slash => {
             match tokens.next()? {
-                Token::Atom(kind) if kind == "utf8" => text.bytes().for_each(|byte| bits.push(&[byte], 8)),
+                Token::Atom(kind) if kind.text() == "utf8" => {
+                    text.text().bytes().for_each(|byte| bits.push(&[byte], 8))
+                }
                 other => return Err(unexpected(tokens, &other, "utf8")),
             }
             tokens.next()
         }
         Token::Text(text) => {
-            for c in text.chars() {
+            for c in text.text().chars() {
                 match u8::try_from(u32::from(c)) {
                     Ok(byte) => bits.push(&[byte], 8),
                     Err(_) => {
@@ -361,7 +377,10 @@ fn segment<'t>(
             Ok(next)
         }
         Token::Int(n) => number(tokens, &BigInt::from(n), next, bits),
-        Token::Big(n) => number(tokens, &n, next, bits),
+        Token::Big(negative, digits, base) => {
+            let sign = if negative { Sign::Minus } else { Sign::Plus };
+            number(tokens, &BigInt::from_biguint(sign, magnitude(digits, base)), next, bits)
+        }
         other => Err(unexpected(tokens, &other, "a number or a string")),
     }
 }
@@ -369,9 +388,9 @@ fn segment<'t>(
 fn number<'t>(
     tokens: &mut impl Tokens<'t>,
     value: &BigInt,
-    next: Token<'t>,
+    next: Token<&'t str>,
     bits: &mut Bits,
-) -> Result<Token<'t>, Complaint> {
+) -> Result<Token<&'t str>, Complaint> {
     let (size, next) = match next {
         Token::Colon => match tokens.next()? {
             Token::Int(size @ 0..=MAX_SEGMENT_BITS) => (size as usize, tokens.next()?),

@@ -286,10 +286,6 @@ impl<'a> Input<'a> {
                 let (negative, magnitude) = self.accept(wire::big(s))?;
                 Integer::from_le_bytes(negative, magnitude).map_err(|_| "integer (over 524280 bytes)")?.into()
             }
-            tag::NIL => {
-                self.accept(wire::take(s, 1))?; // behind lists without elements
-                Term::nil()
-            }
             tag::NEW_FLOAT => {
                 self.accept(wire::take(s, 1))?;
                 Term::Float(wire::finite(*self.accept(wire::array(self.s))?)?)

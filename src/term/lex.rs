@@ -4,25 +4,23 @@
 
 use std::borrow::Cow;
 
-use num_bigint::BigInt;
-
 use super::format::Directive;
 use crate::error::Error;
 
 /// Digits beyond this are refused: a BEAM closes the connection for integers over 524,280 bytes, which is 1,262,579 digits.
 const MAX_DIGITS: usize = 1_262_000;
 
-/// What the text says next.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Token<'t> {
-    /// An atom, unquoted or quoted; the text without quotes.
-    Atom(Cow<'t, str>),
+/// What the text says next. `S` is a piece of the text: borrowed, or where it stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Token<S> {
+    /// An atom, unquoted or quoted; without the quotes.
+    Atom(Spelled<S>),
     Int(i64),
-    /// An integer beyond 64 bits; boxed because it is rare and tokens are copied.
-    Big(Box<BigInt>),
+    /// An integer beyond 64 bits: whether it is negative, its digits, their base.
+    Big(bool, S, u32),
     Float(f64),
     /// What stands between double quotes.
-    Text(Cow<'t, str>),
+    Text(Spelled<S>),
     /// `~` and a letter.
     Directive(Directive),
     /// `_`, or a name that begins with it.
@@ -49,14 +47,52 @@ pub(crate) enum Token<'t> {
     End,
 }
 
-impl Token<'_> {
-    /// The same token, no longer borrowing from the text.
-    pub(crate) fn into_owned(self) -> Token<'static> {
+/// A piece of text as it is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spelled<S> {
+    written: S,
+    spelling: Spelling,
+}
+
+/// How a piece of text stands for what it means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Spelling {
+    /// As it is.
+    Plain,
+    /// With backslashes.
+    Escaped,
+    /// With backslashes, and with the quotes between strings that count as one.
+    Pieces,
+}
+
+impl<'t> Spelled<&'t str> {
+    fn plain(written: &'t str) -> Self {
+        Spelled { written, spelling: Spelling::Plain }
+    }
+
+    /// What is meant.
+    #[inline]
+    pub(crate) fn text(self) -> Cow<'t, str> {
+        match self.spelling {
+            Spelling::Plain => Cow::Borrowed(self.written),
+            spelling => Cow::Owned(unescape(self.written, spelling)),
+        }
+    }
+}
+
+impl<S> Token<S> {
+    /// The same token with its pieces of text in another form.
+    #[inline]
+    pub(crate) fn map<T>(self, piece: impl FnOnce(S) -> T) -> Token<T> {
         match self {
-            Token::Atom(text) => Token::Atom(Cow::Owned(text.into_owned())),
-            Token::Text(text) => Token::Text(Cow::Owned(text.into_owned())),
+            Token::Atom(Spelled { written, spelling }) => {
+                Token::Atom(Spelled { written: piece(written), spelling })
+            }
+            Token::Text(Spelled { written, spelling }) => {
+                Token::Text(Spelled { written: piece(written), spelling })
+            }
+            Token::Big(negative, digits, base) => Token::Big(negative, piece(digits), base),
             Token::Int(n) => Token::Int(n),
-            Token::Big(n) => Token::Big(n),
             Token::Float(f) => Token::Float(f),
             Token::Directive(d) => Token::Directive(d),
             Token::Wildcard => Token::Wildcard,
@@ -77,25 +113,17 @@ impl Token<'_> {
             Token::End => Token::End,
         }
     }
+}
 
-    /// The same token, borrowing from this one.
-    #[inline]
-    pub(crate) fn borrowed(&self) -> Token<'_> {
-        match self {
-            Token::Atom(text) => Token::Atom(Cow::Borrowed(text)),
-            Token::Text(text) => Token::Text(Cow::Borrowed(text)),
-            other => other.clone().into_owned(),
-        }
-    }
-
+impl Token<&str> {
     /// How the token is called in an error text.
     pub(crate) fn name(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Token::Atom(text) => return format!("the atom '{}'", shorten(text)).into(),
-            Token::Text(text) => return format!("the string \"{}\"", shorten(text)).into(),
+            Token::Atom(text) => return format!("the atom '{}'", shorten(&text.text())).into(),
+            Token::Text(text) => return format!("the string \"{}\"", shorten(&text.text())).into(),
             Token::Int(n) => return n.to_string().into(),
             Token::Directive(d) => return format!("~{}", d.letter()).into(),
-            Token::Big(_) => "an integer",
+            Token::Big(..) => "an integer",
             Token::Float(_) => "a float",
             Token::Wildcard => "_",
             Token::Fun => "fun",
@@ -126,36 +154,45 @@ fn shorten(text: &str) -> Cow<'_, str> {
 }
 
 /// Why a text cannot be read, and where.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Complaint {
-    /// Byte offset in the text.
-    pub(crate) at: usize,
-    pub(crate) what: Cow<'static, str>,
-}
+/// Boxed, so that tokens are handed on quickly.
+#[derive(Debug)]
+pub(crate) struct Complaint(Box<(usize, Cow<'static, str>)>);
 
 impl Complaint {
     pub(crate) fn new(at: usize, what: impl Into<Cow<'static, str>>) -> Self {
-        Complaint { at, what: what.into() }
+        Complaint(Box::new((at, what.into())))
     }
 
     /// The error for the caller; says line and column when `text` is known.
     pub(crate) fn in_text(&self, text: &str) -> Error {
-        let before = text.get(..self.at).unwrap_or(text);
+        let (at, what) = &*self.0;
+        let before = text.get(..*at).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
         let place =
             if line == 1 { format!("column {column}") } else { format!("line {line}, column {column}") };
-        Error::argument(format!("cannot read the term at {place}: {}", self.what))
+        Error::argument(format!("cannot read the term at {place}: {what}"))
     }
 }
 
 /// Where tokens come from: a text, or a text that was read before.
 pub(crate) trait Tokens<'t> {
     /// The next token; [`Token::End`] for ever once the text is over.
-    fn next(&mut self) -> Result<Token<'t>, Complaint>;
+    fn next(&mut self) -> Result<Token<&'t str>, Complaint>;
     /// Offset of the token read last, for error texts.
     fn place(&self) -> usize;
 }
+
+/// ASCII that goes on with a name.
+static IN_NAMES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'@';
+        byte += 1;
+    }
+    table
+};
 
 /// Cuts a text into tokens.
 #[derive(Debug, Clone)]
@@ -167,7 +204,7 @@ pub(crate) struct Lexer<'t> {
 
 impl<'t> Tokens<'t> for Lexer<'t> {
     #[inline]
-    fn next(&mut self) -> Result<Token<'t>, Complaint> {
+    fn next(&mut self) -> Result<Token<&'t str>, Complaint> {
         self.skip_blanks();
         self.start = self.at;
         let Some(&byte) = self.bytes().get(self.at) else { return Ok(Token::End) };
@@ -215,7 +252,7 @@ impl<'t> Lexer<'t> {
         self.bytes().get(self.at + ahead).copied()
     }
 
-    fn take(&mut self, length: usize, token: Token<'t>) -> Token<'t> {
+    fn take(&mut self, length: usize, token: Token<&'t str>) -> Token<&'t str> {
         self.at += length;
         token
     }
@@ -247,33 +284,33 @@ impl<'t> Lexer<'t> {
     fn name(&mut self) -> &'t str {
         let start = self.at;
         let bytes = self.bytes();
-        while let Some(&byte) = bytes.get(self.at) {
-            if byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'@' {
+        loop {
+            while bytes.get(self.at).is_some_and(|&byte| IN_NAMES[usize::from(byte)]) {
                 self.at += 1;
-            } else if byte < 0x80 {
-                break;
-            } else {
-                match self.text[self.at..].chars().next() {
+            }
+            match bytes.get(self.at) {
+                Some(0x80..) => match self.text[self.at..].chars().next() {
                     Some(c) if c.is_alphanumeric() => self.at += c.len_utf8(),
                     _ => break,
-                }
+                },
+                _ => break,
             }
         }
         &self.text[start..self.at]
     }
 
     #[inline]
-    fn word(&mut self) -> Result<Token<'t>, Complaint> {
+    fn word(&mut self) -> Result<Token<&'t str>, Complaint> {
         match self.name() {
             "fun" if self.peek(0) == Some(b'(') => {
                 self.complain("of funs, only fun module:name/arity can be written")
             }
             "fun" => Ok(Token::Fun),
-            word => Ok(Token::Atom(Cow::Borrowed(word))),
+            word => Ok(Token::Atom(Spelled::plain(word))),
         }
     }
 
-    fn directive(&mut self) -> Result<Token<'t>, Complaint> {
+    fn directive(&mut self) -> Result<Token<&'t str>, Complaint> {
         let letter = self.peek(1);
         if letter == Some(b'_') {
             return Ok(self.take(2, Token::Wildcard));
@@ -290,7 +327,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn other(&mut self, byte: u8) -> Result<Token<'t>, Complaint> {
+    fn other(&mut self, byte: u8) -> Result<Token<&'t str>, Complaint> {
         match (byte, self.peek(1)) {
             (b'#', Some(b'{')) => Ok(self.take(2, Token::MapOpen)),
             (b'<', Some(b'<')) => Ok(self.take(2, Token::BinaryOpen)),
@@ -311,7 +348,7 @@ impl<'t> Lexer<'t> {
             _ => {
                 let c = self.text[self.at..].chars().next().unwrap_or('?');
                 if c.is_lowercase() || (c.is_alphabetic() && !c.is_uppercase()) {
-                    return Ok(Token::Atom(Cow::Borrowed(self.name())));
+                    return Ok(Token::Atom(Spelled::plain(self.name())));
                 }
                 self.complain(format!("unexpected character '{c}'"))
             }
@@ -319,7 +356,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Digits with optional base, fraction and exponent; the sign was read before.
-    fn number(&mut self, negative: bool) -> Result<Token<'t>, Complaint> {
+    fn number(&mut self, negative: bool) -> Result<Token<&'t str>, Complaint> {
         let (first, digits) = self.digits(10);
         if digits == 0 {
             return self.complain("a sign must be followed by digits");
@@ -348,7 +385,7 @@ impl<'t> Lexer<'t> {
         (&self.text[start..self.at], count)
     }
 
-    fn based(&mut self, base: &str, negative: bool) -> Result<Token<'t>, Complaint> {
+    fn based(&mut self, base: &str, negative: bool) -> Result<Token<&'t str>, Complaint> {
         let base = match base.parse::<u32>() {
             Ok(base @ 2..=36) => base,
             _ => return self.complain("the base before '#' must be 2 to 36"),
@@ -367,7 +404,7 @@ impl<'t> Lexer<'t> {
         negative: bool,
         digits: usize,
         base: u32,
-    ) -> Result<Token<'t>, Complaint> {
+    ) -> Result<Token<&'t str>, Complaint> {
         const ALWAYS_FITS: usize = 18; // 10^18 - 1 is below 2^63
         if base == 10 && digits <= ALWAYS_FITS {
             let value = text.bytes().filter(|&b| b != b'_').fold(0i64, |n, b| n * 10 + i64::from(b - b'0'));
@@ -376,19 +413,20 @@ impl<'t> Lexer<'t> {
         if digits > MAX_DIGITS {
             return self.complain("an integer of this length is refused by every BEAM");
         }
-        let mut plain = String::with_capacity(digits + 1);
-        plain.extend(negative.then_some('-'));
-        plain.extend(text.chars().filter(|&c| c != '_'));
-        if let Ok(value) = i64::from_str_radix(&plain, base) {
-            return Ok(Token::Int(value));
+        let mut value = 0i64;
+        for digit in text.chars().filter_map(|c| c.to_digit(base)) {
+            let digit = i64::from(digit);
+            let next = value.checked_mul(i64::from(base));
+            let next = next.and_then(|n| if negative { n.checked_sub(digit) } else { n.checked_add(digit) });
+            match next {
+                Some(next) => value = next,
+                None => return Ok(Token::Big(negative, text, base)),
+            }
         }
-        match BigInt::parse_bytes(plain.as_bytes(), base) {
-            Some(value) => Ok(Token::Big(Box::new(value))),
-            None => self.complain("not an integer"),
-        }
+        Ok(Token::Int(value))
     }
 
-    fn float(&mut self) -> Result<Token<'t>, Complaint> {
+    fn float(&mut self) -> Result<Token<&'t str>, Complaint> {
         self.at += 1;
         self.digits(10);
         if matches!(self.peek(0), Some(b'e' | b'E')) {
@@ -408,7 +446,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// `$c`: the code of a character.
-    fn character(&mut self) -> Result<Token<'t>, Complaint> {
+    fn character(&mut self) -> Result<Token<&'t str>, Complaint> {
         self.at += 1;
         let c = match self.text[self.at..].chars().next() {
             Some('\\') => self.escape()?,
@@ -425,39 +463,36 @@ impl<'t> Lexer<'t> {
     }
 
     /// One string, or several that stand side by side and count as one.
-    fn strings(&mut self) -> Result<Token<'t>, Complaint> {
+    fn strings(&mut self) -> Result<Token<&'t str>, Complaint> {
+        let from = self.at + 1;
         let mut text = self.quoted(b'"')?;
         loop {
+            let end = self.at;
             self.skip_blanks();
             if self.peek(0) != Some(b'"') {
+                self.at = end;
                 return Ok(Token::Text(text));
             }
-            let more = self.quoted(b'"')?;
-            text.to_mut().push_str(&more);
+            self.quoted(b'"')?;
+            text = Spelled { written: &self.text[from..self.at - 1], spelling: Spelling::Pieces };
         }
     }
 
-    /// What stands between quotes, escapes resolved.
+    /// What stands between quotes; the escapes are checked.
     #[inline]
-    fn quoted(&mut self, quote: u8) -> Result<Cow<'t, str>, Complaint> {
+    fn quoted(&mut self, quote: u8) -> Result<Spelled<&'t str>, Complaint> {
         self.at += 1;
-        let mut done = String::new();
-        let mut plain_from = self.at;
+        let from = self.at;
+        let mut spelling = Spelling::Plain;
         loop {
             match self.peek(0) {
                 Some(b'\\') => {
-                    done.push_str(&self.text[plain_from..self.at]);
-                    done.extend(self.escape()?);
-                    plain_from = self.at;
+                    self.escape()?;
+                    spelling = Spelling::Escaped;
                 }
                 Some(byte) if byte == quote => {
-                    let rest = &self.text[plain_from..self.at];
                     self.at += 1;
-                    if done.is_empty() {
-                        return Ok(Cow::Borrowed(rest));
-                    }
-                    done.push_str(rest);
-                    return Ok(Cow::Owned(done));
+                    return Ok(Spelled { written: &self.text[from..self.at - 1], spelling });
                 }
                 Some(_) => self.at += 1,
                 None => return self.complain(format!("the quote {} is never closed", quote as char)),
@@ -531,4 +566,30 @@ impl<'t> Lexer<'t> {
             _ => self.complain(format!("'\\x{digits}' is not the code of a character")),
         }
     }
+}
+
+/// What a text with escapes means; they were checked when it was read.
+fn unescape(written: &str, spelling: Spelling) -> String {
+    let mut lexer = Lexer::new(written);
+    let mut text = String::with_capacity(written.len());
+    let mut from = 0;
+    while let Some(byte) = lexer.peek(0) {
+        match byte {
+            b'\\' => {
+                text.push_str(&written[from..lexer.at]);
+                text.extend(lexer.escape().ok().flatten());
+                from = lexer.at;
+            }
+            b'"' if spelling == Spelling::Pieces => {
+                text.push_str(&written[from..lexer.at]);
+                lexer.at += 1; // the end of one string; then the beginning of the next
+                lexer.skip_blanks();
+                lexer.at += 1;
+                from = lexer.at;
+            }
+            _ => lexer.at += 1,
+        }
+    }
+    text.push_str(written.get(from..).unwrap_or_default());
+    text
 }

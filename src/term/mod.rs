@@ -22,6 +22,7 @@ mod parse;
 mod print;
 mod reader;
 mod skip;
+mod stack;
 mod validate;
 mod value;
 mod wire;

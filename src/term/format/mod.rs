@@ -10,6 +10,7 @@
 mod args;
 mod captures;
 mod pattern;
+mod stored;
 mod template;
 
 pub use args::{Arg, Args};

@@ -6,13 +6,14 @@
 use std::borrow::Cow;
 
 use super::captures::Captured;
-use super::template::{AnyArgument, Stored};
+use super::stored::Stored;
+use super::template::Placeholders;
 use super::Directive;
 use crate::error::Result;
 use crate::term::compose::{compose, compose_one, unexpected, NoSlots};
 use crate::term::lex::{Complaint, Lexer, Token, Tokens};
-use crate::term::reader::State;
-use crate::term::{tag, Integer, Reader, Term};
+use crate::term::stack::Stack;
+use crate::term::{tag, Integer, Reader, State, Term};
 
 /// True if the next term has the shape of `pattern`: its captures are then appended and `reader` stands behind it.
 /// Otherwise neither has changed, except that malformed bytes are remembered by the reader.
@@ -36,7 +37,6 @@ pub fn matches<'a>(pattern: &str, reader: &mut Reader<'a>, captures: &mut Vec<Ca
 /// A pattern that was read before. Making one checks the whole text.
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    text: Box<str>,
     tokens: Stored,
 }
 
@@ -48,12 +48,12 @@ impl Pattern {
     pub fn new(text: &str) -> Result<Pattern> {
         let tokens = Stored::read(text)?;
         check(&tokens).map_err(|complaint| complaint.in_text(text))?;
-        Ok(Pattern { text: text.into(), tokens })
+        Ok(Pattern { tokens })
     }
 
     /// The text it was made from.
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.tokens.text()
     }
 
     /// Its directives, in the order of the captures.
@@ -83,14 +83,14 @@ fn check(stored: &Stored) -> Result<(), Complaint> {
         }
         before = token;
     }
-    compose(&mut AsTemplate(stored.play()), &mut Vec::new(), &mut AnyArgument::default())
+    compose(&mut AsTemplate(stored.play()), &mut Vec::new(), &mut Placeholders::default())
 }
 
 /// Tokens of a pattern as those of a template.
 struct AsTemplate<T>(T);
 
 impl<'t, T: Tokens<'t>> Tokens<'t> for AsTemplate<T> {
-    fn next(&mut self) -> Result<Token<'t>, Complaint> {
+    fn next(&mut self) -> Result<Token<&'t str>, Complaint> {
         Ok(match self.0.next()? {
             Token::Wildcard => Token::Directive(Directive::Term),
             Token::Assign => Token::Arrow,
@@ -123,7 +123,7 @@ fn attempt<'a, 't>(
     captures: &mut Vec<Captured<'a>>,
 ) -> Result<bool, Complaint> {
     let before = captures.len();
-    let mut matcher = Matcher { reader: reader.clone(), captures, open: Vec::new() };
+    let mut matcher = Matcher { reader: reader.clone(), captures, open: Stack::new(Open::Tail) };
     let result = matcher.run(tokens);
     let after = matcher.reader;
     if result.is_ok() {
@@ -148,14 +148,14 @@ enum Open {
     List(usize),
     /// Behind the bar.
     Tail,
-    /// The map's first key, and its number of pairs.
-    Map(State, usize),
+    /// Where the map's first key stands, and its number of pairs.
+    Map(usize, usize),
 }
 
 struct Matcher<'r, 'a> {
     reader: Reader<'a>,
     captures: &'r mut Vec<Captured<'a>>,
-    open: Vec<Open>,
+    open: Stack<Open>,
 }
 
 impl<'a> Matcher<'_, 'a> {
@@ -169,7 +169,7 @@ impl<'a> Matcher<'_, 'a> {
             if !opened || empty {
                 // A term is matched, or an empty bracket is about to be.
                 loop {
-                    let Some(&open) = self.open.last() else {
+                    let Some(open) = self.open.last() else {
                         return match token {
                             Token::End => Ok(()),
                             other => Err(unexpected(tokens, &other, "the end of the pattern").into()),
@@ -203,8 +203,8 @@ impl<'a> Matcher<'_, 'a> {
     }
 
     /// Before an element: it must exist in the term. Before a value of a map: its key is read and found.
-    fn claim<'t>(&mut self, tokens: &mut impl Tokens<'t>, token: &mut Token<'t>) -> Result<(), Miss> {
-        match self.open.last().copied() {
+    fn claim<'t>(&mut self, tokens: &mut impl Tokens<'t>, token: &mut Token<&'t str>) -> Result<(), Miss> {
+        match self.open.last() {
             Some(Open::Tuple(0)) => Err(Miss::Other),
             Some(Open::Tuple(left)) => {
                 self.replace(Open::Tuple(left - 1));
@@ -216,8 +216,7 @@ impl<'a> Matcher<'_, 'a> {
                 Ok(())
             }
             Some(Open::Map(start, pairs)) => {
-                let key = std::mem::replace(token, Token::End);
-                self.find(tokens, key, start, pairs)?;
+                self.find(tokens, *token, start, pairs)?;
                 *token = tokens.next()?;
                 Ok(())
             }
@@ -236,7 +235,7 @@ impl<'a> Matcher<'_, 'a> {
     fn term<'t>(
         &mut self,
         tokens: &mut impl Tokens<'t>,
-        token: Token<'t>,
+        token: Token<&'t str>,
         rest: Option<usize>,
     ) -> Result<bool, Miss> {
         if let Some(rest) = rest {
@@ -244,7 +243,7 @@ impl<'a> Matcher<'_, 'a> {
         }
         let reader = &mut self.reader;
         let matched = match token {
-            Token::Atom(text) => reader.atom_is(&text),
+            Token::Atom(text) => reader.atom_is(&text.text()),
             Token::Directive(directive) => {
                 let captured = capture(reader, directive).ok_or(Miss::Other)?;
                 self.captures.push(captured);
@@ -265,15 +264,15 @@ impl<'a> Matcher<'_, 'a> {
             }
             Token::MapOpen => {
                 let pairs = reader.map().ok_or(Miss::Other)?;
-                self.open.push(Open::Map(reader.state(), pairs));
+                self.open.push(Open::Map(reader.position(), pairs));
                 return Ok(true);
             }
             Token::Text(text) => {
                 let left = reader.list().ok_or(Miss::Other)?;
-                self.text(&text, left)?;
+                self.text(&text.text(), left)?;
                 true
             }
-            literal @ (Token::Big(_) | Token::BinaryOpen | Token::Fun) => {
+            literal @ (Token::Big(..) | Token::BinaryOpen | Token::Fun) => {
                 let mut wanted = Vec::new();
                 compose_one(tokens, literal, &mut wanted, &mut NoSlots)?;
                 self.reader.term_bytes().is_some_and(|found| is_same(&wanted, &found, self.reader.atoms()))
@@ -292,7 +291,7 @@ impl<'a> Matcher<'_, 'a> {
     fn rest_of_list<'t>(
         &mut self,
         tokens: &mut impl Tokens<'t>,
-        token: Token<'t>,
+        token: Token<&'t str>,
         rest: usize,
     ) -> Result<bool, Miss> {
         match token {
@@ -300,7 +299,7 @@ impl<'a> Matcher<'_, 'a> {
                 self.open.push(Open::List(rest));
                 return Ok(true);
             }
-            Token::Text(text) => self.text(&text, rest)?,
+            Token::Text(text) => self.text(&text.text(), rest)?,
             Token::Wildcard => self.leave_list(rest)?,
             Token::Directive(directive) => {
                 let bytes = self.gather(rest)?;
@@ -316,7 +315,7 @@ impl<'a> Matcher<'_, 'a> {
             Token::Atom(_) | Token::Int(_) | Token::Float(_) | Token::TupleOpen | Token::MapOpen => {
                 return Err(Miss::Other)
             }
-            Token::Big(_) | Token::BinaryOpen | Token::Fun => return Err(Miss::Other),
+            Token::Big(..) | Token::BinaryOpen | Token::Fun => return Err(Miss::Other),
             other => return Err(unexpected(tokens, &other, "a term").into()),
         }
         Ok(false)
@@ -404,15 +403,15 @@ impl<'a> Matcher<'_, 'a> {
     fn find<'t>(
         &mut self,
         tokens: &mut impl Tokens<'t>,
-        key: Token<'t>,
-        start: State,
+        key: Token<&'t str>,
+        start: usize,
         pairs: usize,
     ) -> Result<(), Miss> {
-        self.reader = Reader::resume(self.reader.bytes(), self.reader.atoms(), start);
+        self.go_to(start);
         let atom;
         let mut wanted = Vec::new();
         match key {
-            Token::Atom(text) => atom = Some(text),
+            Token::Atom(text) => atom = Some(text.text()),
             other => {
                 atom = None;
                 compose_one(tokens, other, &mut wanted, &mut NoSlots)?;
@@ -446,8 +445,14 @@ impl<'a> Matcher<'_, 'a> {
         Err(Miss::Other)
     }
 
-    fn leave_map(&mut self, start: State, pairs: usize) -> Result<(), Miss> {
-        self.reader = Reader::resume(self.reader.bytes(), self.reader.atoms(), start);
+    /// Back to a place outside of any STRING.
+    fn go_to(&mut self, position: usize) {
+        let state = State { position, ..State::default() };
+        self.reader = Reader::resume(self.reader.bytes(), self.reader.atoms(), state);
+    }
+
+    fn leave_map(&mut self, start: usize, pairs: usize) -> Result<(), Miss> {
+        self.go_to(start);
         for _ in 0..pairs.saturating_mul(2) {
             if !self.reader.skip() {
                 return Err(Miss::Other);
@@ -457,7 +462,7 @@ impl<'a> Matcher<'_, 'a> {
     }
 }
 
-fn is_close(token: &Token<'_>) -> bool {
+fn is_close(token: &Token<&str>) -> bool {
     matches!(token, Token::BraceClose | Token::ListClose)
 }
 

@@ -1,11 +1,14 @@
 //! Templates: terms with places for arguments, built straight into the outgoing bytes.
 
+use std::borrow::Cow;
+
 use super::args::{Arg, Args, Feed};
 use super::Directive;
-use crate::error::{Error, Result};
-use crate::term::compose::compose;
+use crate::error::Result;
+use crate::term::compose::{compose, Slots};
 use crate::term::lex::{Complaint, Lexer, Token, Tokens};
-use crate::term::Writer;
+use crate::term::writer::put_i64;
+use crate::term::{validate, Writer};
 
 /// The term that `template` spells with these arguments, encoded (without the version byte 131).
 ///
@@ -17,7 +20,7 @@ use crate::term::Writer;
 /// ```
 ///
 /// # Errors
-/// [`Error::Argument`] with line and column: the text is no template, or an argument is missing, left over, or does not
+/// [`Error::Argument`](crate::Error::Argument) with line and column: the text is no template, or an argument is missing, left over, or does not
 /// suit its directive.
 pub fn build(template: &str, args: &[Arg<'_>]) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(template.len() + args.len() * ROOM_PER_ARGUMENT);
@@ -54,35 +57,71 @@ fn append<'t, 'a>(
 ) -> Result<(), Complaint> {
     let start = out.len();
     let mut feed = Feed(args);
-    let done = compose(tokens, out, &mut feed).and_then(|()| match feed.0.left() {
-        0 => Ok(()),
-        left => {
-            Err(Complaint::new(tokens.place(), format!("the template is over and {left} arguments are left")))
-        }
-    });
+    let done = compose(tokens, out, &mut feed).and_then(|()| none_left(&feed.0, tokens.place()));
     if done.is_err() {
         out.truncate(start);
     }
     done
 }
 
-/// A template that was read before. Making one checks the whole text.
+/// A template that was read before: its bytes, with holes for the arguments. Making one checks the whole text.
+///
+/// [`build_into`](Template::build_into) then only copies.
 #[derive(Debug, Clone)]
 pub struct Template {
     text: Box<str>,
-    tokens: Stored,
+    bytes: Box<[u8]>,
+    holes: Box<[Hole]>,
+    /// Keys come from arguments, so that they may clash.
+    keys: bool,
+}
+
+/// Where an argument goes.
+#[derive(Debug, Clone, Copy)]
+struct Hole {
+    directive: Directive,
+    /// Offset in the template's bytes.
+    at: usize,
+    /// For error texts: offset in the template's text.
+    place: usize,
 }
 
 impl Template {
     /// Reads the text.
     ///
     /// # Errors
-    /// [`Error::Argument`] with line and column.
+    /// [`Error::Argument`](crate::Error::Argument) with line and column.
     pub fn new(text: &str) -> Result<Template> {
-        let tokens = Stored::read(text)?;
-        compose(&mut tokens.play(), &mut Vec::new(), &mut AnyArgument::default())
-            .map_err(|complaint| complaint.in_text(text))?;
-        Ok(Template { text: text.into(), tokens })
+        let complain = |complaint: Complaint| complaint.in_text(text);
+        let mut spelled = Vec::new();
+        let mut found = Placeholders::default();
+        compose(&mut Lexer::new(text), &mut spelled, &mut found).map_err(complain)?;
+        let mut lexer = Lexer::new(text);
+        let mut before = Token::End;
+        let (mut bytes, mut holes, mut keys) = (Vec::with_capacity(spelled.len()), Vec::new(), false);
+        let mut done = 0;
+        for (at, directive) in found.0 {
+            bytes.extend_from_slice(&spelled[done..at]);
+            done = at + PLACEHOLDER;
+            holes.push(Hole { directive, at: bytes.len(), place: 0 });
+        }
+        bytes.extend_from_slice(&spelled[done..]);
+        let mut unplaced = holes.iter_mut();
+        loop {
+            let token = lexer.next().map_err(complain)?;
+            match token {
+                Token::End => break,
+                Token::Arrow => {
+                    keys |= matches!(before, Token::Directive(_) | Token::BraceClose | Token::ListClose)
+                }
+                Token::Directive(_) => {
+                    unplaced.next().into_iter().for_each(|hole| hole.place = lexer.place())
+                }
+                _ => {}
+            }
+            before = token;
+        }
+        Ok(Template { text: text.into(), bytes: bytes.into(), holes: holes.into(), keys })
     }
 
     /// The text it was made from.
@@ -92,15 +131,15 @@ impl Template {
 
     /// Its directives, in the order in which arguments are taken.
     pub fn directives(&self) -> impl Iterator<Item = Directive> + '_ {
-        self.tokens.directives()
+        self.holes.iter().map(|hole| hole.directive)
     }
 
     /// The encoded term with these arguments.
     ///
     /// # Errors
-    /// [`Error::Argument`]: an argument is missing, left over, or does not suit its directive.
+    /// [`Error::Argument`](crate::Error::Argument): an argument is missing, left over, or does not suit its directive.
     pub fn build(&self, args: &[Arg<'_>]) -> Result<Vec<u8>> {
-        let mut out = Vec::with_capacity(self.text.len() + args.len() * ROOM_PER_ARGUMENT);
+        let mut out = Vec::with_capacity(self.bytes.len() + args.len() * ROOM_PER_ARGUMENT);
         self.append(&mut out, args.iter())?;
         Ok(out)
     }
@@ -113,69 +152,56 @@ impl Template {
         writer.compose(|out| self.append(out, args))
     }
 
+    /// Appends one term; on an error `out` is as it was.
     fn append<'a>(&self, out: &mut Vec<u8>, args: impl Args<'a>) -> Result<()> {
-        append(&mut self.tokens.play(), out, args).map_err(|complaint| complaint.in_text(&self.text))
+        let start = out.len();
+        self.fill(out, args).map_err(|complaint| {
+            out.truncate(start);
+            complaint.in_text(&self.text)
+        })
     }
-}
 
-/// Takes every directive and writes a number that no other got, so that keys differ; for checking a template.
-#[derive(Default)]
-pub(super) struct AnyArgument(i64);
-
-impl crate::term::compose::Slots for AnyArgument {
-    fn put(&mut self, _: Directive, out: &mut Vec<u8>) -> Result<(), std::borrow::Cow<'static, str>> {
-        self.0 -= 1;
-        crate::term::writer::put_i64(out, i64::MIN - self.0);
+    #[inline]
+    fn fill<'a>(&self, out: &mut Vec<u8>, args: impl Args<'a>) -> Result<(), Complaint> {
+        let (start, mut feed, mut done) = (out.len(), Feed(args), 0);
+        for hole in &self.holes {
+            out.extend_from_slice(&self.bytes[done..hole.at]);
+            done = hole.at;
+            feed.put(hole.directive, out).map_err(|what| Complaint::new(hole.place, what))?;
+        }
+        out.extend_from_slice(&self.bytes[done..]);
+        none_left(&feed.0, self.text.len())?;
+        if self.keys {
+            validate(&out[start..], &[])
+                .map_err(|malformed| Complaint::new(self.text.len(), malformed.what))?;
+        }
         Ok(())
     }
 }
 
-/// Tokens of a text with their places.
-#[derive(Debug, Clone)]
-pub(super) struct Stored(Box<[(Token<'static>, usize)]>);
-
-impl Stored {
-    /// All tokens of the text, the last being its end.
-    pub(super) fn read(text: &str) -> Result<Stored, Error> {
-        let mut lexer = Lexer::new(text);
-        let mut tokens = Vec::new();
-        loop {
-            let token = lexer.next().map_err(|complaint| complaint.in_text(text))?;
-            let over = token == Token::End;
-            tokens.push((token.into_owned(), lexer.place()));
-            if over {
-                return Ok(Stored(tokens.into()));
-            }
-        }
-    }
-
-    pub(super) fn play(&self) -> Player<'_> {
-        Player { tokens: &self.0, at: 0 }
-    }
-
-    pub(super) fn directives(&self) -> impl Iterator<Item = Directive> + '_ {
-        self.0.iter().filter_map(|(token, _)| match token {
-            Token::Directive(directive) => Some(*directive),
-            _ => None,
-        })
+/// Complains about arguments that nobody wanted.
+fn none_left<'a>(args: &impl Args<'a>, place: usize) -> Result<(), Complaint> {
+    match args.left() {
+        0 => Ok(()),
+        left => Err(Complaint::new(place, format!("the template is over and {left} arguments are left"))),
     }
 }
 
-/// Gives stored tokens again, borrowed.
-pub(super) struct Player<'s> {
-    tokens: &'s [(Token<'static>, usize)],
-    at: usize,
-}
+/// Takes every directive and writes a number that no other got, so that keys differ; remembers where.
+#[derive(Default)]
+pub(super) struct Placeholders(Vec<(usize, Directive)>);
 
-impl<'s> Tokens<'s> for Player<'s> {
-    #[inline]
-    fn next(&mut self) -> Result<Token<'s>, Complaint> {
-        let token = self.tokens.get(self.at).map_or(Token::End, |(token, _)| token.borrowed());
-        self.at += 1;
-        Ok(token)
+/// Bytes of such a number: tag, length, sign, 8 digits.
+const PLACEHOLDER: usize = 11;
+
+impl Slots for Placeholders {
+    fn put(&mut self, directive: Directive, out: &mut Vec<u8>) -> Result<(), Cow<'static, str>> {
+        self.0.push((out.len(), directive));
+        put_i64(out, i64::MAX - self.0.len() as i64);
+        Ok(())
     }
 
-    fn place(&self) -> usize {
-        self.tokens.get(self.at.saturating_sub(1)).or(self.tokens.last()).map_or(0, |(_, place)| *place)
+    fn moved(&mut self, at: usize, by: usize) {
+        self.0.iter_mut().filter(|(hole, _)| *hole > at).for_each(|(hole, _)| *hole += by);
     }
 }

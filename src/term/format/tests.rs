@@ -95,6 +95,21 @@ fn tuples_of_more_than_255_get_the_long_header() {
 }
 
 #[test]
+fn holes_keep_their_places_in_long_tuples_and_maps() {
+    let text = format!("{{~i, [{{{}}}], ~i, #{{~a => ~i, ~a => 3}}}}", vec!["~i"; 300].join(","));
+    let mut args: Vec<Arg<'_>> = (0..302).map(Arg::Int).collect();
+    args.extend([Arg::Str("k"), Arg::Int(2), Arg::Str("l")]);
+    let inner = (1..301).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let wanted = format!("{{0, [{{{inner}}}], 301, #{{k => 2, l => 3}}}}");
+    assert_eq!(built(&text, &args), Term::parse(&wanted).unwrap());
+    if let Some(last) = args.last_mut() {
+        *last = Arg::Str("k");
+    }
+    assert!(refused(&text, &args).contains("twice"));
+    assert!(Template::new(&text).unwrap().build(&args).is_err());
+}
+
+#[test]
 fn arguments_must_be_there_fit_and_be_used_up() {
     assert!(refused("{~i, ~i}", &[Arg::Int(1)]).contains("column 6: no argument is left for ~i"));
     assert!(refused("~i", &[Arg::Int(1), Arg::Int(2)]).contains("1 arguments are left"));
