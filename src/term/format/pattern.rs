@@ -275,7 +275,7 @@ impl<'a> Matcher<'_, 'a> {
             literal @ (Token::Big(..) | Token::BinaryOpen | Token::Fun) => {
                 let mut wanted = Vec::new();
                 compose_one(tokens, literal, &mut wanted, &mut NoSlots)?;
-                self.reader.term_bytes().is_some_and(|found| is_same(&wanted, &found, self.reader.atoms()))
+                self.reader.term_bytes().is_some_and(|found| is_same(&wanted, found, self.reader.atoms()))
             }
             other => return Err(unexpected(tokens, &other, "a term").into()),
         };
@@ -432,7 +432,7 @@ impl<'a> Matcher<'_, 'a> {
                 }
                 None => {
                     let key = self.reader.term_bytes().ok_or(Miss::Other)?;
-                    is_same(&wanted, &key, self.reader.atoms())
+                    is_same(&wanted, key, self.reader.atoms())
                 }
             };
             if found {

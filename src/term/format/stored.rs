@@ -4,12 +4,14 @@ use super::Directive;
 use crate::error::Result;
 use crate::term::lex::{Complaint, Lexer, Token, Tokens};
 
+/// A token, its piece of text given by offsets; and its place.
+type Kept = (Token<(usize, usize)>, usize);
+
 /// A text that was read, with its tokens.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     text: Box<str>,
-    /// The tokens with their places; their pieces of text begin and end at these offsets.
-    tokens: Box<[(Token<(usize, usize)>, usize)]>,
+    tokens: Box<[Kept]>,
 }
 
 impl Stored {

@@ -30,10 +30,19 @@ pub(crate) fn atom(out: &mut dyn Write, text: &str) -> fmt::Result {
 
 /// Characters between quotes, with the backslash sequences that Erlang uses.
 pub(super) fn escaped(out: &mut dyn Write, chars: impl Iterator<Item = char>, quote: char) -> fmt::Result {
+    let mut plain = String::new(); // many characters in one call
     for c in chars {
+        if c >= ' ' && c != quote && c != '\\' && !matches!(c, '\u{7f}'..='\u{9f}') {
+            plain.push(c);
+            if plain.len() >= AT_ONCE {
+                out.write_str(&plain)?;
+                plain.clear();
+            }
+            continue;
+        }
+        out.write_str(&plain)?;
+        plain.clear();
         match c {
-            '\\' => out.write_str("\\\\")?,
-            c if c == quote => write!(out, "\\{c}")?,
             '\u{8}' => out.write_str("\\b")?,
             '\t' => out.write_str("\\t")?,
             '\n' => out.write_str("\\n")?,
@@ -43,11 +52,13 @@ pub(super) fn escaped(out: &mut dyn Write, chars: impl Iterator<Item = char>, qu
             '\u{1b}' => out.write_str("\\e")?,
             '\u{7f}' => out.write_str("\\d")?,
             '\0'..='\u{1f}' | '\u{80}'..='\u{9f}' => write!(out, "\\{:03o}", u32::from(c))?,
-            c => out.write_char(c)?,
+            c => write!(out, "\\{c}")?,
         }
     }
-    Ok(())
+    out.write_str(&plain)
 }
+
+const AT_ONCE: usize = 256; // bytes; enough to make calls rare, and no more than a limit may let through
 
 /// True if `~p` takes this code for a character of a text. `wide`: beyond Latin-1 too (`erl +pc unicode`).
 pub(super) fn is_printable(code: i64, wide: bool) -> bool {
@@ -86,7 +97,7 @@ pub(super) fn numbers(out: &mut dyn Write, bytes: &[u8], between: &str) -> fmt::
         if index > 0 {
             out.write_str(between)?;
         }
-        write!(out, "{byte}")?;
+        super::leaf::int(out, i64::from(*byte))?;
     }
     Ok(())
 }

@@ -6,19 +6,42 @@ use super::walk::Printer;
 use super::{elixir, erlang, Language, Stop};
 use crate::term::{atom, integer, wire, Integer};
 
+/// A number in decimal digits, without the machinery of `write!`: most of a large term is numbers.
+pub(super) fn int(out: &mut dyn Write, n: i64) -> std::fmt::Result {
+    const LONGEST: usize = 20; // -9223372036854775808
+    let mut digits = [b'0'; LONGEST];
+    let mut at = LONGEST;
+    let mut left = n.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    if n < 0 {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    out.write_str(std::str::from_utf8(&digits[at..]).unwrap_or_default())
+}
+
 impl<'a> Printer<'a, '_, '_> {
     pub(super) fn atom(&mut self, text: &str) -> Result<(), Stop> {
-        Ok(match self.style.language {
-            Language::Erlang => erlang::atom(self.out, text)?,
-            Language::Elixir => elixir::atom(self.out, text)?,
-        })
+        let done = match self.style.language {
+            Language::Erlang => erlang::atom(self.out, text),
+            Language::Elixir => elixir::atom(self.out, text),
+        };
+        Ok(done?)
     }
 
     pub(super) fn float(&mut self, value: f64) -> Result<(), Stop> {
-        Ok(match self.style.language {
-            Language::Erlang => erlang::float(self.out, value)?,
-            Language::Elixir => elixir::float(self.out, value)?,
-        })
+        let done = match self.style.language {
+            Language::Erlang => erlang::float(self.out, value),
+            Language::Elixir => elixir::float(self.out, value),
+        };
+        Ok(done?)
     }
 
     pub(super) fn big(&mut self, negative: bool, magnitude: &[u8]) -> Result<(), Stop> {
@@ -49,10 +72,11 @@ impl<'a> Printer<'a, '_, '_> {
                 }
             }
         }
-        Ok(match self.style.language {
-            Language::Erlang => erlang::binary(self.out, shown, self.style.strings, self.style.wide)?,
-            Language::Elixir => elixir::binary(self.out, shown, self.style.strings)?,
-        })
+        let done = match self.style.language {
+            Language::Erlang => erlang::binary(self.out, shown, self.style.strings, self.style.wide),
+            Language::Elixir => elixir::binary(self.out, shown, self.style.strings),
+        };
+        Ok(done?)
     }
 
     pub(super) fn bitstring(&mut self, bytes: &[u8], bits: u8) -> Result<(), Stop> {
@@ -66,10 +90,11 @@ impl<'a> Printer<'a, '_, '_> {
             self.out.write_str(self.style.between())?;
         }
         let last = u32::from(last) >> (8 - u32::from(bits));
-        Ok(match self.style.language {
-            Language::Erlang => write!(self.out, "{last}:{bits}>>")?,
-            Language::Elixir => write!(self.out, "{last}::size({bits})>>")?,
-        })
+        let done = match self.style.language {
+            Language::Erlang => write!(self.out, "{last}:{bits}>>"),
+            Language::Elixir => write!(self.out, "{last}::size({bits})>>"),
+        };
+        Ok(done?)
     }
 
     /// `#Pid<node.5.0>`, or `<0.5.0>` for one of the local node.

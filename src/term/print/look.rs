@@ -2,8 +2,9 @@
 
 use crate::term::{tag, wire};
 
+use super::elixir;
+use super::structs::{self, Field, Shown};
 use super::walk::{tuple_header, Printer};
-use super::{elixir, structs};
 
 impl<'a> Printer<'a, '_, '_> {
     /// The list at the cursor as text, and what follows it, if it is one.
@@ -100,23 +101,19 @@ impl<'a> Printer<'a, '_, '_> {
         elixir::alias(&text).map(String::from)
     }
 
-    /// The special form of a struct, what stands at each of its values, and what follows the struct.
-    pub(super) fn known(
-        &self,
-        pairs: usize,
-        name: &str,
-    ) -> Option<(structs::Shown, Vec<&'a [u8]>, &'a [u8])> {
+    /// The special form of a struct, and what follows the struct.
+    pub(super) fn known(&self, pairs: usize, name: &str) -> Option<(Shown<'a>, &'a [u8])> {
         if pairs > structs::MOST_FIELDS || !structs::is_known(name) {
             return None;
         }
-        let (mut fields, mut values) = (Vec::with_capacity(pairs), Vec::with_capacity(pairs));
+        let mut fields = Vec::with_capacity(pairs);
         let mut s = self.rest;
         for _ in 0..pairs {
-            let (key, value) = wire::atom(s).ok()?;
-            s = self.behind(value, 1).ok()?;
-            fields.push((key.resolve(self.atoms).ok()?, &value[..value.len() - s.len()]));
-            values.push(value);
+            let (key, from) = wire::atom(s).ok()?;
+            s = self.behind(from, 1).ok()?;
+            let value = &from[..from.len() - s.len()];
+            fields.push(Field { key: key.resolve(self.atoms).ok()?, value, from });
         }
-        Some((structs::show(name, &fields)?, values, s))
+        Some((structs::show(name, &fields)?, s))
     }
 }

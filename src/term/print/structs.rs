@@ -10,10 +10,19 @@ use super::super::tag;
 pub(super) const MOST_FIELDS: usize = 13; // DateTime has the most
 
 /// What to print.
-pub(super) enum Shown {
+pub(super) enum Shown<'a> {
     Text(String),
-    /// The keys of the map in the field of this index, as a MapSet.
-    Set(usize),
+    /// The keys of the map that stands here, as a MapSet.
+    Set(&'a [u8]),
+}
+
+/// A field of a struct.
+pub(super) struct Field<'a> {
+    pub(super) key: Cow<'a, str>,
+    /// Its value, encoded.
+    pub(super) value: &'a [u8],
+    /// The input from the value on.
+    pub(super) from: &'a [u8],
 }
 
 /// True if the module has a form of its own.
@@ -22,7 +31,7 @@ pub(super) fn is_known(name: &str) -> bool {
 }
 
 /// The form of the struct `name` with these fields, encoded.
-pub(super) fn show<'a>(name: &str, fields: &[(Cow<'a, str>, &'a [u8])]) -> Option<Shown> {
+pub(super) fn show<'a>(name: &str, fields: &[Field<'a>]) -> Option<Shown<'a>> {
     let fields = Fields(fields);
     let text = match name {
         "Range" => fields.range()?,
@@ -32,20 +41,20 @@ pub(super) fn show<'a>(name: &str, fields: &[(Cow<'a, str>, &'a [u8])]) -> Optio
         "DateTime" => fields.utc()?,
         "Regex" => fields.regex()?,
         "MapSet" => {
-            let index =
-                fields.0.iter().position(|(key, map)| key == "map" && map.first() == Some(&tag::MAP))?;
-            return Some(Shown::Set(index));
+            let map =
+                fields.0.iter().find(|field| field.key == "map" && field.value.first() == Some(&tag::MAP));
+            return map.map(|map| Shown::Set(map.from));
         }
         _ => return None,
     };
     Some(Shown::Text(text))
 }
 
-struct Fields<'f, 'a>(&'f [(Cow<'a, str>, &'a [u8])]);
+struct Fields<'f, 'a>(&'f [Field<'a>]);
 
 impl<'a> Fields<'_, 'a> {
     fn get(&self, name: &str) -> Option<&'a [u8]> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
+        self.0.iter().find(|field| field.key == name).map(|field| field.value)
     }
 
     fn int(&self, name: &str) -> Option<i64> {

@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::{elixir, erlang, structs, Language, Limited, Stop, Style, Text};
+use super::leaf::int;
+use super::structs::Shown;
+use super::{elixir, erlang, Language, Limited, Stop, Style, Text};
 use crate::error::Malformed;
 use crate::term::{skip, tag, wire, Atom};
 
@@ -128,11 +130,11 @@ impl<'a> Printer<'a, '_, '_> {
         match tag {
             tag::SMALL_INTEGER => {
                 let &[n] = self.parsed(wire::array::<1>(body))?;
-                Ok(write!(self.out, "{n}")?)
+                Ok(int(self.out, i64::from(n))?)
             }
             tag::INTEGER => {
                 let &bytes = self.parsed(wire::array::<4>(body))?;
-                Ok(write!(self.out, "{}", i32::from_be_bytes(bytes))?)
+                Ok(int(self.out, i64::from(i32::from_be_bytes(bytes)))?)
             }
             tag::SMALL_BIG | tag::LARGE_BIG => {
                 let (negative, magnitude) = self.parsed(wire::big(s))?;
@@ -283,21 +285,21 @@ impl<'a> Printer<'a, '_, '_> {
 
     /// `%Name{key: value}`, or what Elixir writes for its own modules.
     fn structure(&mut self, pairs: usize, name: &str) -> Result<(), Stop> {
-        if let Some((shown, values, behind)) = self.known(pairs, name) {
-            if let structs::Shown::Set(index) = shown {
-                self.rest = values.get(index).copied().unwrap_or_default();
-                let count = self.parsed(wire::len32(self.rest.get(1..).unwrap_or_default()))?;
+        match self.known(pairs, name) {
+            Some((Shown::Text(text), behind)) => {
+                self.rest = behind;
+                return Ok(self.out.write_str(&text)?);
+            }
+            Some((Shown::Set(map), behind)) => {
+                self.rest = map;
+                let count = self.parsed(wire::len32(map.get(1..).unwrap_or_default()))?;
                 self.open(Shape::Set, count, "MapSet.new([")?;
                 if let Some(frame) = self.frames.last_mut() {
                     frame.behind = Some(behind);
                 }
                 return Ok(());
             }
-            if let structs::Shown::Text(text) = shown {
-                self.out.write_str(&text)?;
-            }
-            self.rest = behind;
-            return Ok(());
+            None => {}
         }
         write!(self.out, "%{name}")?;
         self.open(Shape::Struct, pairs, "{")
@@ -369,7 +371,8 @@ impl<'a> Printer<'a, '_, '_> {
                 let length = self.parsed(wire::u16(&self.rest[1..]))?;
                 let bytes = self.parsed(wire::take(self.rest, length))?;
                 for byte in bytes {
-                    write!(self.out, "{}{byte}", self.style.between())?;
+                    self.out.write_str(self.style.between())?;
+                    int(self.out, i64::from(*byte))?;
                 }
                 self.close("]")
             }
