@@ -1739,6 +1739,30 @@ static inline erln_status erln_reply(erln_request *request, const char *format, 
 }
 
 // ====================================================================================================
+// Input and output: writing on a group leader anywhere in the cluster.
+//
+// The process `user` of a node writes on that program's standard output, ours too; a spawned function writes on the group leader
+// of whoever spawned it (erln_request_leader). A mailbox can be a group leader itself: it receives
+// `{io_request, From, ReplyAs, Request}` and answers `{io_reply, ReplyAs, Result}`.
+// ====================================================================================================
+
+// Writes text on a group leader, as io:put_chars/2, and waits until it is written. ERLN_ERR_NO_PROCESS if there is none,
+// ERLN_ERR_REMOTE if it refuses. `leader` may be a pid, or a name such as erln_to_remote("user", "a@host").
+erln_status erln_put_chars(erln_mailbox mailbox,
+                           erln_to leader,
+                           const char *chars,
+                           int32_t timeout_ms);
+
+// Sends one request of Erlang's I/O protocol, such as `{get_line, unicode, "> "}`, and waits for the answer, a message
+// `{io_reply, Ref, Result}`. Free `*out` with erln_msg_free.
+erln_status erln_io_request(erln_mailbox mailbox,
+                            erln_to leader,
+                            const uint8_t *request,
+                            size_t len,
+                            int32_t timeout_ms,
+                            erln_msg **out);
+
+// ====================================================================================================
 // Log: what the library has to tell an operator.
 //
 // Without a hook, warnings and errors go to standard error; the environment variable ERLNODE_LOG (off, error, warn, info, debug)

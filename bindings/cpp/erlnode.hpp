@@ -512,6 +512,18 @@ public:
     void export_function(const std::string &module, const std::string &function, int arity = ERLN_ANY_ARITY) {
         check(erln_export(box_, module.c_str(), function.c_str(), arity));
     }
+    // Starts a function on a peer, with one encoded list of arguments, and waits for its pid.
+    erln_pid spawn(const std::string &peer, const std::string &module, const std::string &function,
+                   std::string_view args, std::uint32_t flags = 0, int timeout_ms = ERLN_FOREVER) {
+        erln_pid pid;
+        check(erln_spawn(box_, peer.c_str(), module.c_str(), function.c_str(), detail::octets(args), args.size(),
+                         flags, timeout_ms, &pid, nullptr));
+        return pid;
+    }
+    // Writes on a group leader, and waits until it is written.
+    void put_chars(const To &leader, const std::string &chars, int timeout_ms = ERLN_FOREVER) {
+        check(erln_put_chars(box_, leader.get(), chars.c_str(), timeout_ms));
+    }
     erln_mailbox get() const { return box_; }
 
 private:

@@ -52,6 +52,7 @@ pub mod bytes;
 pub mod config;
 mod guard;
 mod handle;
+pub mod io;
 mod latin1;
 pub mod link;
 pub mod log;
