@@ -3,6 +3,8 @@
 //! A C node written for OTP's library relinks with this one and behaves the same. Blocking sockets, no threads,
 //! no runtime; whatever a function needs to know lies in the caller's structs or in the table of descriptors.
 //! `unsafe` lives here because every argument is a raw pointer; each block names the caller's promise.
+
+#![allow(clippy::unnecessary_cast)] // C's `long` is 64 bits wide here, and not everywhere
 #![allow(non_upper_case_globals, non_snake_case)]
 #![allow(clippy::missing_safety_doc, clippy::precedence, clippy::too_many_arguments)]
 

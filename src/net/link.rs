@@ -90,7 +90,6 @@ pub(crate) trait Upper: Send + Sync + 'static {
 pub(crate) struct LinkParams {
     pub(crate) peer: Atom,
     pub(crate) ours: Atom,
-    pub(crate) creation: u32,
     pub(crate) flags: Flags,
     pub(crate) busy_limit: usize,
     pub(crate) max_message: usize,
@@ -101,7 +100,6 @@ pub(crate) struct LinkParams {
 /// See the module.
 pub(crate) struct Link {
     pub(crate) peer: Atom,
-    pub(crate) creation: u32,
     pub(crate) flags: Flags,
     /// Listed by `nodes()`: both sides are visible.
     pub(crate) visible: bool,
@@ -110,7 +108,7 @@ pub(crate) struct Link {
     transport: Outgoing,
     busy_limit: usize,
     max_message: usize,
-    ticktime_ms: AtomicU64,
+    ticktime: Duration,
     tick_intensity: u32,
     out: Mutex<Out>,
     /// Wakes the writer task: it owns writing from here on.
@@ -207,12 +205,11 @@ impl Link {
             runtime,
             names: Names { ours: params.ours, peer: params.peer.clone() },
             peer: params.peer,
-            creation: params.creation,
             flags: params.flags,
             transport,
             busy_limit: params.busy_limit,
             max_message: params.max_message,
-            ticktime_ms: AtomicU64::new(params.ticktime.as_millis() as u64),
+            ticktime: params.ticktime,
             tick_intensity: params.tick_intensity.max(4),
             out: Mutex::new(Out {
                 encoder: PacketWriter::new(params.flags),
@@ -593,8 +590,7 @@ impl Link {
     async fn tick(self: Arc<Self>, spare: SpareBuffers) {
         let (mut sent, mut received, mut silent) = (u64::MAX, u64::MAX, 0);
         loop {
-            let interval =
-                Duration::from_millis(self.ticktime_ms.load(Ordering::Relaxed)) / self.tick_intensity;
+            let interval = self.ticktime / self.tick_intensity;
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
                 () = self.closing.notified() => return,
@@ -625,11 +621,6 @@ impl Link {
             return before;
         }
         out.packets
-    }
-
-    /// Changes the ticktime of a running connection.
-    pub(crate) fn set_ticktime(&self, ticktime: Duration) {
-        self.ticktime_ms.store(ticktime.as_millis() as u64, Ordering::Relaxed);
     }
 }
 

@@ -82,7 +82,7 @@ impl Inner {
         let own = self.pid_of(process);
         if local {
             if let Some(target) = self.find(other) {
-                target.relations(|relations| drop(relations.links.remove(&own)));
+                target.relations(|relations| relations.links.remove(&own));
             }
         } else if let Some(id) = id {
             self.signal(&other.node, Control::UnlinkId { id, from: own, to: other.clone() }, None);

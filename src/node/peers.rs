@@ -131,7 +131,7 @@ impl Inner {
             }
             receiver
         };
-        receiver.await.unwrap_or_else(|_| Err(Error::Closed("node")))
+        receiver.await.unwrap_or(Err(Error::Closed("node")))
     }
 
     fn check_callable(&self, peer: &NodeName) -> Result<()> {
@@ -237,7 +237,6 @@ impl Inner {
         let params = LinkParams {
             peer: node.clone(),
             ours: Atom::new(established.ours.as_str()).unwrap_or_else(|_| self.name()),
-            creation: established.creation,
             flags: established.flags,
             busy_limit: self.config.busy_limit,
             max_message: self.config.max_message,

@@ -90,7 +90,7 @@ impl Inner {
             Control::UnlinkIdAck { id, from, to } => self.on_unlink_ack(id, &from, &to),
             Control::Unlink { from, to } => {
                 if let Some(process) = self.find(&to) {
-                    process.relations(|relations| drop(relations.links.remove(&from)));
+                    process.relations(|relations| relations.links.remove(&from));
                 }
             }
             Control::Exit { from, to, reason, .. } => self.on_exit(&from, &to, reason)?,
@@ -292,7 +292,7 @@ impl Inner {
             });
             for pid in links {
                 self.link_exit(&process, &pid, Bytes::from_static(NOCONNECTION));
-                process.relations(|relations| drop(relations.links.remove(&pid)));
+                process.relations(|relations| relations.links.remove(&pid));
             }
             for reference in watching {
                 self.down(&process, &reference, NOCONNECTION);

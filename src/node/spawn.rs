@@ -66,11 +66,6 @@ impl Exports {
         let any = || entries.iter().find(|(known, process)| *known == ANY_ARITY && process.is_alive());
         exact.or_else(any).map(|(_, process)| process.clone())
     }
-
-    /// Whether anything of this module is exported.
-    pub(crate) fn has_module(&self, module: &Atom) -> bool {
-        self.table.read().keys().any(|(known, _)| known == module)
-    }
 }
 
 /// How the caller wants to hear of the result.

@@ -62,22 +62,18 @@ pub(crate) fn alias_of(tag: &[u8]) -> Option<Reference> {
 pub(crate) enum Incoming<'a> {
     /// `{'$gen_call', From, Request}`
     Call(From, Reader<'a>),
-    /// `{'$gen_cast', Request}`
-    Cast(Reader<'a>),
-    /// Anything else.
-    Info(Reader<'a>),
+    /// Anything else: casts and plain messages, to which nobody waits for an answer.
+    Other,
 }
 
 /// Sorts a message.
 pub(crate) fn sort(payload: &[u8]) -> Incoming<'_> {
-    let whole = Reader::new(payload);
-    let mut reader = whole.clone();
+    let mut reader = Reader::new(payload);
     match reader.tuple() {
         Some(3) if reader.atom_is("$gen_call") => match From::read(&mut reader) {
             Some(from) => Incoming::Call(from, reader),
-            None => Incoming::Info(whole),
+            None => Incoming::Other,
         },
-        Some(2) if reader.atom_is("$gen_cast") => Incoming::Cast(reader),
-        _ => Incoming::Info(whole),
+        _ => Incoming::Other,
     }
 }

@@ -96,7 +96,7 @@ fn borrowed(object: *mut PyObject) -> PyResult<*mut PyObject> {
 impl Dict {
     /// The next key, or nothing when all pairs are written.
     #[inline]
-    fn next_key(&mut self, python: &'static Python, out: &mut Vec<u8>) -> PyResult<Option<*mut PyObject>> {
+    fn next_key(&mut self, python: &'static Python, out: &mut [u8]) -> PyResult<Option<*mut PyObject>> {
         let (mut key, mut value) = (ptr::null_mut(), ptr::null_mut());
         // SAFETY: a dict; Python bounds the walk even when somebody changes it.
         let more = unsafe {

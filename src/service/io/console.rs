@@ -55,7 +55,9 @@ pub(super) fn ask(node: &Arc<Inner>, server: &Arc<Process>, message: Message) {
         request: request::read(&mut reader),
     };
     if let Err(job) = enqueue(job) {
-        job.answer(|reply| drop(reply.tuple(2).atom("error").atom("terminated")));
+        job.answer(|reply| {
+            reply.tuple(2).atom("error").atom("terminated");
+        });
     }
 }
 
