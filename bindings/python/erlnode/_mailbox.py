@@ -238,9 +238,15 @@ class Mailbox:
                 return
 
     def fileno(self) -> int:
-        """A descriptor that is readable while messages wait, and once it is closed. Poll it; do not read or close it."""
+        """A descriptor that is readable while messages wait, and once it is closed. Poll it; do not read or close it.
+
+        It lives as long as this object, so that whoever polls it hears of the end.
+        """
         if self._fd < 0:
-            self._fd = _abi.mailbox_fd(self._handle)
+            # Two threads may come here at once: then there are two, and both are closed in the end.
+            fd = os.dup(_abi.mailbox_fd(self._handle))
+            weakref.finalize(self, os.close, fd).atexit = False
+            self._fd = fd
         return self._fd
 
     # -------------------------------------------------------------------------------------------------- asyncio

@@ -25,7 +25,7 @@ class RoundTrip(unittest.TestCase):
                     self.assertTrue(same(decode(encode(term)), term))
 
     def test_random_terms_come_back_and_both_codecs_write_the_same(self) -> None:
-        for seed in range(2000):
+        for seed in range(500):
             term = random_term(random.Random(seed))
             with self.subTest(seed=seed):
                 wire = _codec.encode_bare(term)
@@ -40,7 +40,7 @@ class RoundTrip(unittest.TestCase):
             self.assertEqual(erlnode.text(decode(encode(erlnode.charlist("größe")))), "größe")
 
     def test_depth_is_no_matter(self) -> None:
-        depth = 300_000
+        depth = 100_000
         for name, decode, encode in CODECS:
             with self.subTest(codec=name):
                 wire = b"h\x01" * depth + b"j"
@@ -107,13 +107,13 @@ class Refusals(unittest.TestCase):
             for term in ONE_OF_EACH:
                 wire = _etf.encode(term)
                 for end in range(min(len(wire), 200)):
-                    with self.subTest(codec=name, wire=wire[:end]), self.assertRaises(DecodeError):
+                    with self.assertRaises(DecodeError, msg=(name, wire[:end])):
                         decode(wire[:end])
 
     def test_noise_never_raises_anything_else(self) -> None:
         rng = random.Random(7)
         wires = [_etf.encode(term) for term in ONE_OF_EACH]
-        for _ in range(20_000):
+        for _ in range(5_000):
             wire = bytearray(rng.choice(wires)[:300])
             for _ in range(rng.randrange(1, 4)):
                 if wire:
