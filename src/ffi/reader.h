@@ -7,25 +7,27 @@ static inline uint32_t erln_inline_word(const uint8_t *at) {
     return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+// Private: how many bytes can be read here.
+static inline size_t erln_inline_left(const erln_reader *reader) { return (size_t)(reader->end - reader->next); }
+
 // Private: steps over `count` bytes.
 static inline bool erln_inline_step(erln_reader *reader, size_t count) {
     reader->next += count;
-    reader->left -= count;
     return true;
 }
 
 // Private: whether an atom in its usual form stands here.
 static inline bool erln_inline_is_atom(const erln_reader *reader) {
-    return reader->left >= 2 && reader->next[0] == 119 && reader->next[1] <= reader->left - 2;
+    return erln_inline_left(reader) >= 2 && reader->next[0] == 119 && reader->next[1] <= erln_inline_left(reader) - 2;
 }
 
 static inline bool erln_inline_read_int64(erln_reader *reader, int64_t *out) {
     if (reader != NULL && out != NULL) {
-        if (reader->left >= 2 && reader->next[0] == 97) {
+        if (erln_inline_left(reader) >= 2 && reader->next[0] == 97) {
             *out = reader->next[1];
             return erln_inline_step(reader, 2);
         }
-        if (reader->left >= 5 && reader->next[0] == 98) {
+        if (erln_inline_left(reader) >= 5 && reader->next[0] == 98) {
             uint32_t word = erln_inline_word(reader->next + 1);
             *out = word < 0x80000000u ? (int64_t)word : (int64_t)word - INT64_C(0x100000000);
             return erln_inline_step(reader, 5);
@@ -35,7 +37,7 @@ static inline bool erln_inline_read_int64(erln_reader *reader, int64_t *out) {
 }
 
 static inline bool erln_inline_read_double(erln_reader *reader, double *out) {
-    if (reader != NULL && out != NULL && reader->left >= 9 && reader->next[0] == 70) {
+    if (reader != NULL && out != NULL && erln_inline_left(reader) >= 9 && reader->next[0] == 70) {
         uint64_t bits = (uint64_t)erln_inline_word(reader->next + 1) << 32 | erln_inline_word(reader->next + 5);
         // All bits of the exponent: infinity or no number.
         if ((bits >> 52 & 0x7ff) != 0x7ff) {
@@ -56,8 +58,8 @@ static inline bool erln_inline_read_atom_is(erln_reader *reader, const char *nam
 }
 
 static inline bool erln_inline_read_tuple(erln_reader *reader, size_t *out_arity) {
-    if (reader != NULL && out_arity != NULL && reader->left >= 2 && reader->next[0] == 104 &&
-        reader->next[1] <= reader->left - 2) {
+    if (reader != NULL && out_arity != NULL && erln_inline_left(reader) >= 2 && reader->next[0] == 104 &&
+        reader->next[1] <= erln_inline_left(reader) - 2) {
         *out_arity = reader->next[1];
         return erln_inline_step(reader, 2);
     }
@@ -65,17 +67,17 @@ static inline bool erln_inline_read_tuple(erln_reader *reader, size_t *out_arity
 }
 
 static inline bool erln_inline_read_tuple_of(erln_reader *reader, size_t arity) {
-    if (reader != NULL && reader->left >= 2 && reader->next[0] == 104) {
+    if (reader != NULL && erln_inline_left(reader) >= 2 && reader->next[0] == 104) {
         if (reader->next[1] != arity) return false;
-        if (arity <= reader->left - 2) return erln_inline_step(reader, 2);
+        if (arity <= erln_inline_left(reader) - 2) return erln_inline_step(reader, 2);
     }
     return erln_read_tuple_of(reader, arity);
 }
 
 static inline bool erln_inline_read_list(erln_reader *reader, size_t *out_count) {
-    if (reader != NULL && out_count != NULL && reader->left >= 5 && reader->next[0] == 108) {
+    if (reader != NULL && out_count != NULL && erln_inline_left(reader) >= 5 && reader->next[0] == 108) {
         size_t count = erln_inline_word(reader->next + 1);
-        if (count > 0 && count < reader->left - 5) {
+        if (count > 0 && count < erln_inline_left(reader) - 5) {
             *out_count = count;
             return erln_inline_step(reader, 5);
         }
@@ -84,14 +86,14 @@ static inline bool erln_inline_read_list(erln_reader *reader, size_t *out_count)
 }
 
 static inline bool erln_inline_read_nil(erln_reader *reader) {
-    if (reader != NULL && reader->left >= 1 && reader->next[0] == 106) return erln_inline_step(reader, 1);
+    if (reader != NULL && erln_inline_left(reader) >= 1 && reader->next[0] == 106) return erln_inline_step(reader, 1);
     return erln_read_nil(reader);
 }
 
 static inline bool erln_inline_read_map(erln_reader *reader, size_t *out_pairs) {
-    if (reader != NULL && out_pairs != NULL && reader->left >= 5 && reader->next[0] == 116) {
+    if (reader != NULL && out_pairs != NULL && erln_inline_left(reader) >= 5 && reader->next[0] == 116) {
         size_t pairs = erln_inline_word(reader->next + 1);
-        if (pairs <= (reader->left - 5) / 2) {
+        if (pairs <= (erln_inline_left(reader) - 5) / 2) {
             *out_pairs = pairs;
             return erln_inline_step(reader, 5);
         }
@@ -100,9 +102,9 @@ static inline bool erln_inline_read_map(erln_reader *reader, size_t *out_pairs) 
 }
 
 static inline bool erln_inline_read_binary(erln_reader *reader, erln_bytes *out) {
-    if (reader != NULL && out != NULL && reader->left >= 5 && reader->next[0] == 109) {
+    if (reader != NULL && out != NULL && erln_inline_left(reader) >= 5 && reader->next[0] == 109) {
         size_t len = erln_inline_word(reader->next + 1);
-        if (len <= reader->left - 5) {
+        if (len <= erln_inline_left(reader) - 5) {
             out->ptr = reader->next + 5;
             out->len = len;
             return erln_inline_step(reader, len + 5);

@@ -30,8 +30,8 @@ use crate::{Error, Result};
 pub struct erln_reader {
     /// The byte at the cursor.
     pub next: *const u8,
-    /// How many bytes can be read from there without a call; 0 inside of a string and after broken bytes.
-    pub left: usize,
+    /// The end of what can be read from there without a call: nothing, inside of a string and after broken bytes.
+    pub end: *const u8,
     /// The first byte of all.
     pub start: *const u8,
     /// How many bytes there are.
@@ -125,11 +125,11 @@ impl erln_reader {
         let bytes = reader.bytes();
         let mut made = erln_reader {
             next: bytes.as_ptr(),
-            left: 0,
+            end: bytes.as_ptr(),
             start: bytes.as_ptr(),
             len: bytes.len(),
             magic: MAGIC,
-            state: [MaybeUninit::zeroed(); READER_WORDS],
+            state: [MaybeUninit::uninit(); READER_WORDS],
         };
         made.store(reader);
         made
@@ -146,8 +146,8 @@ impl erln_reader {
         // SAFETY: `store` wrote a `State` there, and copies of the struct are copies of plain data.
         let mut state = unsafe { self.state.as_ptr().cast::<State>().read() };
         if state.string == 0 && state.error.is_none() {
-            // Steps that needed no call have moved only this number.
-            state.position = self.len.saturating_sub(self.left);
+            // Steps that needed no call have moved only this pointer.
+            state.position = self.next as usize - self.start as usize;
         }
         Some(Reader::resume(bytes, &[], state))
     }
@@ -158,7 +158,7 @@ impl erln_reader {
         let state = reader.state();
         let inside = state.string != 0 || state.error.is_some();
         self.next = self.start.wrapping_add(state.position);
-        self.left = if inside { 0 } else { self.len - state.position };
+        self.end = if inside { self.next } else { self.start.wrapping_add(self.len) };
         // SAFETY: a `State` fits there by size and alignment, as asserted above.
         unsafe { self.state.as_mut_ptr().cast::<State>().write(state) };
     }
@@ -433,12 +433,11 @@ unsafe fn take_plain<T>(
     if reader.magic != MAGIC {
         return false;
     }
-    // SAFETY: an initialized reader has `left` readable bytes at `next`.
-    let bytes = unsafe { std::slice::from_raw_parts(reader.next, reader.left) };
+    // SAFETY: an initialized reader has readable bytes from `next` to `end`.
+    let bytes = unsafe { std::slice::from_raw_parts(reader.next, reader.end as usize - reader.next as usize) };
     match decode(bytes, out) {
         Some(taken) => {
             reader.next = reader.next.wrapping_add(taken);
-            reader.left -= taken;
             true
         }
         None => false,
