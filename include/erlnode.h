@@ -1803,43 +1803,19 @@ erln_status erln_log_set(erln_log_fn hook,
 // ====================================================================================================
 // The Python package's way in: terms become Python objects, and back, in one crossing per message.
 //
-// Only the package `erlnode` calls these. It hands over the addresses of the functions of Python's stable ABI once
-// (erln_python_setup); the library does not link against Python. Those that return objects must be called with
-// the interpreter lock held, and give NULL when a Python exception is set; none of them waits or gives the lock away. Chosen by measurement (benches/python).
+// Only the package `erlnode` uses this. It hands over the addresses of functions of Python's stable ABI, and gets functions
+// of Python back; the library does not link against Python. Chosen by measurement (benches/python).
 // ====================================================================================================
 
-// For the Python package only: takes the addresses of the Python functions and objects that it uses, in the order of
-// `_abi.py`. The arrays are copied; the objects are kept for ever. May be called again.
+// For the Python package only: takes the addresses of the Python functions and objects that it uses, and gives the functions
+// it will call (new references to Python objects), all in the order of `_abi.py`. The arrays are copied; the objects are kept
+// for ever. May be called again. The interpreter lock must be held.
 erln_status erln_python_setup(const void *const *functions,
                               size_t functions_len,
                               void *const *objects,
-                              size_t objects_len);
-
-// For the Python package only: the object that an encoded term (without version byte) stands for. A new reference.
-void *erln_python_decode(const uint8_t *data,
-                         size_t len);
-
-// For the Python package only: the encoded term (without version byte) of an object, as `bytes`. A new reference.
-void *erln_python_encode(void *object);
-
-// For the Python package only: sends an object to a `Pid`, `Reference`, name, or `(name, node)`, without waiting. None, as a
-// new reference; the object `NOTHING` if there is no connection yet, or no room, and nothing was sent.
-void *erln_python_send(erln_mailbox mailbox,
-                       void *to,
-                       void *object);
-
-// For the Python package only: the next message, or the next that answers `reference` (a `Reference` or None); the object
-// `NOTHING` if there is none. A call of an exported function comes as the object that `_abi.py` makes of its erln_msg.
-// With `detail`, a tuple of kind, term and sender. A new reference.
-void *erln_python_take(erln_mailbox mailbox,
-                       void *reference,
-                       bool detail);
-
-// For the Python package only, and the one that is called without the interpreter lock: waits until a message is there (or
-// one that answers `reference`, unless that is NULL) and leaves it there. ERLN_ERR_TIMEOUT if none came in time.
-erln_status erln_python_wait(erln_mailbox mailbox,
-                             const erln_ref *reference,
-                             int32_t timeout_ms);
+                              size_t objects_len,
+                              void **out,
+                              size_t out_len);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -1,8 +1,7 @@
 //! The Python package's way in: terms become Python objects, and back, in one crossing per message.
 //!
-//! Only the package `erlnode` calls these. It hands over the addresses of the functions of Python's stable ABI once
-//! (erln_python_setup); the library does not link against Python. Those that return objects must be called with
-//! the interpreter lock held, and give NULL when a Python exception is set; none of them waits or gives the lock away. Chosen by measurement (benches/python).
+//! Only the package `erlnode` uses this. It hands over the addresses of functions of Python's stable ABI, and gets functions
+//! of Python back; the library does not link against Python. Chosen by measurement (benches/python).
 
 mod api;
 mod cache;
@@ -10,120 +9,225 @@ mod decode;
 mod encode;
 
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Fail, Owned, PyObject, PyResult, Python};
+use api::{Fail, Method, Owned, PyObject, PyResult, Python};
 
-use super::bytes::{bytes, timeout};
+use super::bytes::timeout;
 use super::guard::{guard, guard_or};
-use super::mailbox::{erln_mailbox, mailbox};
+use super::mailbox::{erln_mailbox, mailbox, Opened};
 use super::message::{erln_msg, erln_msg_type};
-use super::pid::erln_ref;
 use super::status::erln_status;
 use crate::node::message::{Message, MessageKind};
 use crate::node::send::Target;
 use crate::term::{put, Atom, Pid, Reader, Reference};
 use crate::Error;
 
-/// For the Python package only: takes the addresses of the Python functions and objects that it uses, in the order of
-/// `_abi.py`. The arrays are copied; the objects are kept for ever. May be called again.
+/// For the Python package only: takes the addresses of the Python functions and objects that it uses, and gives the functions
+/// it will call (new references to Python objects), all in the order of `_abi.py`. The arrays are copied; the objects are kept
+/// for ever. May be called again. The interpreter lock must be held.
 #[no_mangle]
 pub unsafe extern "C" fn erln_python_setup(
     functions: *const *const c_void,
     functions_len: usize,
     objects: *const *mut c_void,
     objects_len: usize,
+    out: *mut *mut c_void,
+    out_len: usize,
 ) -> erln_status {
     guard(|| {
-        // SAFETY: both arrays hold as many valid addresses as their lengths say, by the caller's promise.
-        unsafe { Python::setup(functions, functions_len, objects.cast(), objects_len) }
+        // SAFETY: the arrays hold as many valid addresses as their lengths say, by the caller's promise.
+        let python = unsafe { Python::setup(functions, functions_len, objects.cast(), objects_len) }?;
+        if out.is_null() || out_len != METHODS.len() {
+            return Err(Error::argument(format!("out must have room for {} functions", METHODS.len())));
+        }
+        for (at, method) in METHODS.iter().enumerate() {
+            let function =
+                python.function(method).map_err(|_| Error::Internal("making a Python function".into()))?;
+            // SAFETY: `out` has room for all of them, as was checked.
+            unsafe { out.add(at).write(function.into_raw().cast()) };
+        }
+        Ok(())
     })
 }
 
-/// For the Python package only: the object that an encoded term (without version byte) stands for. A new reference.
-#[no_mangle]
-pub unsafe extern "C" fn erln_python_decode(data: *const u8, len: usize) -> *mut c_void {
-    guard_or(std::ptr::null_mut(), || {
-        with_python(|python| {
-            // SAFETY: the caller's bytes.
-            let mut reader = Reader::new(unsafe { bytes(data, len, "data") }?);
-            let object = decode::decode(python, &mut reader)?;
-            reader.finish()?;
-            Ok(object)
-        })
+/// The functions that the package gets, in the order of `_abi.py`. Real functions of Python, since a call by ctypes costs more
+/// than most messages.
+static METHODS: [Method; 5] = [
+    Method::new(c"decode", decode_bytes),
+    Method::new(c"encode", encode_object),
+    Method::new(c"send_now", send_now),
+    Method::new(c"take", take),
+    Method::new(c"wait", wait),
+];
+
+/// `decode(bytes)`: the term that is encoded there, without version byte.
+unsafe extern "C-unwind" fn decode_bytes(
+    _: *mut PyObject,
+    args: *const *mut PyObject,
+    count: isize,
+) -> *mut PyObject {
+    with_python(|python| {
+        // SAFETY: Python's own arguments.
+        let [data] = unsafe { arguments(args, count) }?;
+        // SAFETY: Python holds the arguments during the call.
+        let mut reader = Reader::new(unsafe { python.borrow_bytes(data) }?);
+        let object = decode::decode(python, &mut reader)?;
+        reader.finish()?;
+        Ok(object)
     })
 }
 
-/// For the Python package only: the encoded term (without version byte) of an object, as `bytes`. A new reference.
-#[no_mangle]
-pub unsafe extern "C" fn erln_python_encode(object: *mut c_void) -> *mut c_void {
-    guard_or(std::ptr::null_mut(), || with_python(|python| python.bytes(&encoded(python, object.cast())?)))
-}
-
-/// For the Python package only: sends an object to a `Pid`, `Reference`, name, or `(name, node)`, without waiting. None, as a
-/// new reference; the object `NOTHING` if there is no connection yet, or no room, and nothing was sent.
-#[no_mangle]
-pub unsafe extern "C" fn erln_python_send(
-    mailbox: erln_mailbox,
-    to: *mut c_void,
-    object: *mut c_void,
-) -> *mut c_void {
-    guard_or(std::ptr::null_mut(), || {
-        with_python(|python| {
-            let sender = self::mailbox(mailbox)?;
-            let to = target(python, to.cast())?;
-            let payload = encoded(python, object.cast())?;
-            match sender.send(&to, &payload, Some(Duration::ZERO)) {
-                Ok(()) => Ok(python.share(python.objects.none)),
-                Err(Error::Timeout(_) | Error::Busy { .. }) => Ok(python.share(python.objects.nothing)),
-                Err(error) => Err(error.into()),
-            }
-        })
+/// `encode(term)`: the encoding, without version byte, as `bytes`.
+unsafe extern "C-unwind" fn encode_object(
+    _: *mut PyObject,
+    args: *const *mut PyObject,
+    count: isize,
+) -> *mut PyObject {
+    with_python(|python| {
+        // SAFETY: Python's own arguments.
+        let [object] = unsafe { arguments(args, count) }?;
+        python.bytes(&encoded(python, object)?)
     })
 }
 
-/// For the Python package only: the next message, or the next that answers `reference` (a `Reference` or None); the object
-/// `NOTHING` if there is none. A call of an exported function comes as the object that `_abi.py` makes of its erln_msg.
-/// With `detail`, a tuple of kind, term and sender. A new reference.
-#[no_mangle]
-pub unsafe extern "C" fn erln_python_take(
-    mailbox: erln_mailbox,
-    reference: *mut c_void,
-    detail: bool,
-) -> *mut c_void {
-    guard_or(std::ptr::null_mut(), || {
-        with_python(|python| {
-            let receiver = self::mailbox(mailbox)?;
-            let received = match reference.cast::<PyObject>() {
-                none if none == python.objects.none => receiver.try_recv(),
-                object => receiver.recv_reply(&reference_of(python, object)?, Some(Duration::ZERO)),
-            };
-            match received {
-                Ok(message) => taken(python, message, detail),
-                Err(error) if error.is_timeout() => Ok(python.share(python.objects.nothing)),
-                Err(error) => Err(error.into()),
-            }
-        })
-    })
-}
-
-/// For the Python package only, and the one that is called without the interpreter lock: waits until a message is there (or
-/// one that answers `reference`, unless that is NULL) and leaves it there. ERLN_ERR_TIMEOUT if none came in time.
-#[no_mangle]
-pub unsafe extern "C" fn erln_python_wait(
-    mailbox: erln_mailbox,
-    reference: *const erln_ref,
-    timeout_ms: i32,
-) -> erln_status {
-    guard(|| {
-        // SAFETY: NULL or the caller's reference.
-        let reference =
-            unsafe { reference.as_ref() }.map(|reference| reference.to_reference()).transpose()?;
-        match self::mailbox(mailbox)?.wait(reference.as_ref(), timeout(timeout_ms)?)? {
-            true => Ok(()),
-            false => Err(Error::Timeout("no message arrived in time".into())),
+/// `send_now(mailbox, to, term)`: sends to a `Pid`, `Reference`, name, or `(name, node)` without waiting; `NOTHING` if there is no
+/// connection yet, or no room, and nothing was sent.
+unsafe extern "C-unwind" fn send_now(
+    _: *mut PyObject,
+    args: *const *mut PyObject,
+    count: isize,
+) -> *mut PyObject {
+    with_python(|python| {
+        // SAFETY: Python's own arguments.
+        let [id, to, object] = unsafe { arguments(args, count) }?;
+        let sender = self::mailbox(mailbox_id(python, id)?)?;
+        let to = target(python, to)?;
+        let payload = encoded(python, object)?;
+        match sender.send(&to, &payload, Some(Duration::ZERO)) {
+            Ok(()) => Ok(python.share(python.objects.none)),
+            Err(Error::Timeout(_) | Error::Busy { .. }) => Ok(python.share(python.objects.nothing)),
+            Err(error) => Err(error.into()),
         }
     })
+}
+
+/// `take(mailbox, reference, detail)`: the next message, or the next that answers `reference` (None: any); `NOTHING` if there is none.
+/// A call of an exported function comes as the object that `_abi.py` makes of its erln_msg. With `detail`, a tuple of kind,
+/// term and sender.
+unsafe extern "C-unwind" fn take(
+    _: *mut PyObject,
+    args: *const *mut PyObject,
+    count: isize,
+) -> *mut PyObject {
+    with_python(|python| {
+        // SAFETY: Python's own arguments.
+        let [id, reference, detail] = unsafe { arguments(args, count) }?;
+        let receiver = self::mailbox(mailbox_id(python, id)?)?;
+        let received = match optional_reference(python, reference)? {
+            None => receiver.try_recv(),
+            Some(reference) => receiver.recv_reply(&reference, Some(Duration::ZERO)),
+        };
+        match received {
+            Ok(message) => taken(python, message, detail == python.objects.true_),
+            Err(error) if error.is_timeout() => Ok(python.share(python.objects.nothing)),
+            Err(error) => Err(error.into()),
+        }
+    })
+}
+
+/// `wait(mailbox, reference, timeout_ms)`: waits, without the interpreter lock, until `take` would find something, and leaves it
+/// there; False if the time is over.
+unsafe extern "C-unwind" fn wait(
+    _: *mut PyObject,
+    args: *const *mut PyObject,
+    count: isize,
+) -> *mut PyObject {
+    // A thread that asks for the lock while the interpreter ends never comes back: Python unwinds it from inside
+    // `restore_thread`. So at that moment this frame holds nothing that would have to be dropped, and no guard is open.
+    let mut plan = MaybeUninit::<Plan>::uninit();
+    let mut planned = false;
+    let failed = with_python(|python| {
+        // SAFETY: Python's own arguments.
+        let [id, reference, timeout_ms] = unsafe { arguments(args, count) }?;
+        let receiver = self::mailbox(mailbox_id(python, id)?)?;
+        let reference = optional_reference(python, reference)?;
+        let wait = timeout(i32::try_from(python.i64_of(timeout_ms)?).unwrap_or(i32::MAX))?;
+        plan.write(Plan { receiver, reference, wait });
+        planned = true;
+        Ok(python.share(python.objects.none))
+    });
+    let (true, Some(python)) = (planned, Python::get()) else { return failed };
+    // SAFETY: `failed` is a reference to None; the lock is held; `plan` was written.
+    let (state, found) = unsafe {
+        (python.functions.dec_ref)(failed);
+        let state = (python.functions.save_thread)();
+        (state, guard_or(Waited::Closed, || plan.assume_init().run()))
+    };
+    // SAFETY: the state that `save_thread` gave on this thread.
+    unsafe { (python.functions.restore_thread)(state) };
+    with_python(|python| match found {
+        Waited::Found => Ok(python.share(python.objects.true_)),
+        Waited::Nothing => Ok(python.share(python.objects.false_)),
+        Waited::Closed => Err(Fail::Error(Error::Closed("mailbox"))),
+    })
+}
+
+/// What is waited for.
+struct Plan {
+    receiver: Arc<Opened>,
+    reference: Option<Reference>,
+    wait: Option<Duration>,
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy)]
+enum Waited {
+    Found,
+    Nothing,
+    Closed,
+}
+
+impl Plan {
+    fn run(self) -> Waited {
+        match self.receiver.wait(self.reference.as_ref(), self.wait) {
+            Ok(true) => Waited::Found,
+            Ok(false) => Waited::Nothing,
+            Err(_) => Waited::Closed,
+        }
+    }
+}
+
+/// The arguments of a call.
+///
+/// # Safety
+/// `args` are `count` objects that live during the call.
+unsafe fn arguments<const N: usize>(
+    args: *const *mut PyObject,
+    count: isize,
+) -> PyResult<[*mut PyObject; N]> {
+    if count != N as isize {
+        return Err(Fail::Error(Error::argument(format!("{N} arguments expected, {count} given"))));
+    }
+    // SAFETY: as many as were asked for.
+    Ok(unsafe { args.cast::<[*mut PyObject; N]>().read() })
+}
+
+/// The id of a mailbox.
+#[inline]
+fn mailbox_id(python: &'static Python, object: *mut PyObject) -> PyResult<erln_mailbox> {
+    Ok(erln_mailbox { id: python.i64_of(object)? as u64 })
+}
+
+/// A reference, or nothing for None.
+#[inline]
+fn optional_reference(python: &'static Python, object: *mut PyObject) -> PyResult<Option<Reference>> {
+    if object == python.objects.none {
+        return Ok(None);
+    }
+    reference_of(python, object).map(Some)
 }
 
 /// A received message as the object that Python gets.
@@ -146,12 +250,12 @@ fn taken(python: &'static Python, message: Message, detail: bool) -> PyResult<Ow
     python.tuple([kind, term, sender])
 }
 
-/// Runs `f` with the interpreter and hands its result to Python.
-fn with_python(f: impl FnOnce(&'static Python) -> PyResult<Owned>) -> *mut c_void {
-    match Python::get() {
+/// Runs `f` with the interpreter, under guard, and hands its result to Python.
+fn with_python(f: impl FnOnce(&'static Python) -> PyResult<Owned>) -> *mut PyObject {
+    guard_or(std::ptr::null_mut(), || match Python::get() {
         Some(python) => python.answer(f(python)),
         None => std::ptr::null_mut(),
-    }
+    })
 }
 
 /// The encoding of an object.

@@ -11,6 +11,7 @@ import ctypes.util
 import gc
 import os
 import re
+import select
 import sys
 from ctypes import POINTER, byref, c_bool, c_char, c_char_p, c_int32, c_size_t, c_uint16, c_uint32, c_uint64
 from ctypes import c_void_p, py_object
@@ -69,6 +70,9 @@ ALIAS_MODES = {None: 0, "none": 0, "explicit": 1, "demonitor": 2, "reply_demonit
 SPAWN_LINK, SPAWN_MONITOR = 1, 2
 MSG_REQUEST = 6  # ERLN_MSG_REQUEST
 
+#: How often a mailbox is looked through for an answer where the library cannot do the waiting.
+PAUSE_MS = 2
+
 
 # ------------------------------------------------------------------------------------------------------ structs
 
@@ -78,11 +82,19 @@ class NodeId(ctypes.Structure):
 
     _fields_ = [("id", c_uint64)]
 
+    @classmethod
+    def from_param(cls, node: int) -> "NodeId":
+        return cls(node)
+
 
 class MailboxId(ctypes.Structure):
     """typedef struct erln_mailbox { uint64_t id; } erln_mailbox;"""
 
     _fields_ = [("id", c_uint64)]
+
+    @classmethod
+    def from_param(cls, mailbox: int) -> "MailboxId":
+        return cls(mailbox)
 
 
 class CName(ctypes.Structure):
@@ -150,7 +162,9 @@ class CTo(ctypes.Structure):
         elif isinstance(target, (str, Atom)):
             kind, kept = (2 if node is None else 3), ctypes.create_string_buffer(_text(target))
         else:
-            raise TypeError("a target is a Pid, a Reference, a name as str or Atom, or a tuple (name, node)")
+            raise ArgumentError(
+                "messages go to a Pid, a Reference (an alias), a name as str or Atom, or a tuple (name, node)"
+            )
         to = cls(kind, 0, ctypes.cast(byref(kept), c_void_p), None if node is None else _text(node))
         to.kept = kept  # type: ignore[attr-defined]
         return to
@@ -267,13 +281,8 @@ bool erln_request_is_wanted(const erln_request *request);
 void erln_request_free(erln_request *request);
 
 // Codec
-erln_status erln_python_setup(const void *const *functions, size_t functions_len, void *const *objects, size_t
-    objects_len);
-void *erln_python_decode(const uint8_t *data, size_t len);
-void *erln_python_encode(void *object);
-void *erln_python_send(erln_mailbox mailbox, void *to, void *object);
-void *erln_python_take(erln_mailbox mailbox, void *reference, bool detail);
-erln_status erln_python_wait(erln_mailbox mailbox, const erln_ref *reference, int32_t timeout_ms);
+erln_status erln_python_setup(const void *const *functions, size_t functions_len, void *const *objects,
+    size_t objects_len, void **out, size_t out_len);
 """
 
 _NUMBERS = {
@@ -290,8 +299,6 @@ def _type(declared: str, function: str) -> Any:
     """The ctypes type of a C type; pointers to what is opaque, and to strings of bytes, are addresses."""
     base = declared.replace("const", "").replace("*", "").strip()
     stars = declared.count("*")
-    if function.startswith("erln_python_") and base == "void" and stars == 1:
-        return py_object
     known = _NUMBERS.get(base) or _STRUCTS.get(base)
     if stars == 0:
         return None if base == "void" else known
@@ -403,7 +410,7 @@ def _configure(config: c_void_p, options: Any) -> None:
 # --------------------------------------------------------------------------------------------------------- node
 
 
-def node_start(name: Optional[str], **options: Any) -> NodeId:
+def node_start(name: Optional[str], **options: Any) -> int:
     config = c_void_p(lib.erln_config_new(_optional(name)))
     if not config:
         raise failure(ArgumentError.status)
@@ -411,18 +418,18 @@ def node_start(name: Optional[str], **options: Any) -> NodeId:
         _configure(config, options)
         node = NodeId()
         check(lib.erln_node_start(config, byref(node)))
-        return node
+        return int(node.id)
     finally:
         lib.erln_config_free(config)
 
 
-def node_stop(node: NodeId) -> None:
+def node_stop(node: int) -> None:
     status = lib.erln_node_stop(node)
     if status != ClosedError.status:
         check(status)
 
 
-def node_name(node: NodeId) -> str:
+def node_name(node: int) -> str:
     name = CName()
     check(lib.erln_node_name(node, byref(name)))
     return str(name.text.decode())
@@ -435,33 +442,33 @@ def _get(call: Any, handle: Any, kind: Any) -> Any:
     return out.value
 
 
-def node_is_alive(node: NodeId) -> bool:
+def node_is_alive(node: int) -> bool:
     return bool(_get(lib.erln_node_is_alive, node, c_bool))
 
 
-def node_creation(node: NodeId) -> int:
+def node_creation(node: int) -> int:
     return int(_get(lib.erln_node_creation, node, c_uint32))
 
 
-def node_port(node: NodeId) -> Optional[int]:
+def node_port(node: int) -> Optional[int]:
     return _get(lib.erln_node_port, node, c_uint16) or None
 
 
-def node_serves_epmd(node: NodeId) -> bool:
+def node_serves_epmd(node: int) -> bool:
     return bool(_get(lib.erln_node_serves_epmd, node, c_bool))
 
 
-def node_connect(node: NodeId, peer: str, timeout: Optional[float]) -> None:
+def node_connect(node: int, peer: str, timeout: Optional[float]) -> None:
     check(lib.erln_node_connect(node, _text(peer), milliseconds(timeout)))
 
 
-def node_disconnect(node: NodeId, peer: str) -> bool:
+def node_disconnect(node: int, peer: str) -> bool:
     was_connected = peer in node_list(node, "connected")
     check(lib.erln_node_disconnect(node, _text(peer)))
     return was_connected
 
 
-def node_ping(node: NodeId, peer: str, timeout: Optional[float]) -> bool:
+def node_ping(node: int, peer: str, timeout: Optional[float]) -> bool:
     pong = c_bool()
     check(lib.erln_node_ping(node, _text(peer), milliseconds(timeout), byref(pong)))
     return pong.value
@@ -474,19 +481,19 @@ def _names(names: c_void_p) -> List[str]:
         lib.erln_names_free(names)
 
 
-def node_list(node: NodeId, which: str) -> List[str]:
+def node_list(node: int, which: str) -> List[str]:
     names = c_void_p()
     check(lib.erln_node_list(node, _choice(NODE_FILTERS, which, "which"), byref(names)))
     return _names(names)
 
 
-def node_registered(node: NodeId) -> List[str]:
+def node_registered(node: int) -> List[str]:
     names = c_void_p()
     check(lib.erln_node_registered(node, byref(names)))
     return _names(names)
 
 
-def node_whereis(node: NodeId, name: str) -> Optional[Pid]:
+def node_whereis(node: int, name: str) -> Optional[Pid]:
     pid = CPid()
     status = lib.erln_node_whereis(node, _text(name), byref(pid))
     if status == NoProcessError.status:
@@ -495,11 +502,11 @@ def node_whereis(node: NodeId, name: str) -> Optional[Pid]:
     return pid.pid()
 
 
-def node_set_cookie(node: NodeId, peer: Optional[str], cookie: str) -> None:
+def node_set_cookie(node: int, peer: Optional[str], cookie: str) -> None:
     check(lib.erln_node_set_cookie(node, _optional(peer), _text(cookie)))
 
 
-def node_make_ref(node: NodeId) -> Reference:
+def node_make_ref(node: int) -> Reference:
     reference = CReference()
     check(lib.erln_node_make_ref(node, byref(reference)))
     return reference.reference()
@@ -509,13 +516,13 @@ def node_make_ref(node: NodeId) -> Reference:
 
 
 def mailbox_open(
-    node: NodeId,
+    node: int,
     name: Optional[str],
     trap_exit: bool = False,
     max_messages: int = 0,
     max_bytes: int = 0,
     overflow: str = "wait",
-) -> MailboxId:
+) -> int:
     options = c_void_p(lib.erln_mailbox_options_new())
     try:
         check(lib.erln_mailbox_options_set_trap_exit(options, trap_exit))
@@ -523,12 +530,12 @@ def mailbox_open(
         check(lib.erln_mailbox_options_set_limit(options, max_messages, max_bytes, overflow_number))
         mailbox = MailboxId()
         check(lib.erln_mailbox_open(node, _optional(name), options, byref(mailbox)))
-        return mailbox
+        return int(mailbox.id)
     finally:
         lib.erln_mailbox_options_free(options)
 
 
-def mailbox_close(mailbox: MailboxId, reason: Optional[bytes] = None) -> None:
+def mailbox_close(mailbox: int, reason: Optional[bytes] = None) -> None:
     """Ends a mailbox with an encoded reason, or normally; one that has ended stays as it is."""
     if reason is None:
         status = lib.erln_mailbox_close(mailbox)
@@ -538,29 +545,29 @@ def mailbox_close(mailbox: MailboxId, reason: Optional[bytes] = None) -> None:
         check(status)
 
 
-def mailbox_pid(mailbox: MailboxId) -> Pid:
+def mailbox_pid(mailbox: int) -> Pid:
     pid = CPid()
     check(lib.erln_mailbox_pid(mailbox, byref(pid)))
     return pid.pid()
 
 
-def mailbox_fd(mailbox: MailboxId) -> int:
+def mailbox_fd(mailbox: int) -> int:
     return int(_get(lib.erln_mailbox_fd, mailbox, c_int32))
 
 
-def mailbox_register(mailbox: MailboxId, name: str) -> None:
+def mailbox_register(mailbox: int, name: str) -> None:
     check(lib.erln_mailbox_register(mailbox, _text(name)))
 
 
-def mailbox_unregister(mailbox: MailboxId) -> None:
+def mailbox_unregister(mailbox: int) -> None:
     check(lib.erln_mailbox_unregister(mailbox))
 
 
-def mailbox_set_trap_exit(mailbox: MailboxId, trap: bool) -> None:
+def mailbox_set_trap_exit(mailbox: int, trap: bool) -> None:
     check(lib.erln_mailbox_set_trap_exit(mailbox, trap))
 
 
-def mailbox_monitor_nodes(mailbox: MailboxId, on: bool, visible_only: bool, info: bool) -> None:
+def mailbox_monitor_nodes(mailbox: int, on: bool, visible_only: bool, info: bool) -> None:
     check(
         lib.erln_mailbox_monitor_nodes(mailbox, visible_only, info)
         if on
@@ -568,12 +575,12 @@ def mailbox_monitor_nodes(mailbox: MailboxId, on: bool, visible_only: bool, info
     )
 
 
-def mailbox_monitor_node(mailbox: MailboxId, peer: str, on: bool) -> None:
+def mailbox_monitor_node(mailbox: int, peer: str, on: bool) -> None:
     call = lib.erln_mailbox_monitor_node if on else lib.erln_mailbox_demonitor_node
     check(call(mailbox, _text(peer)))
 
 
-def mailbox_exit_reason(mailbox: MailboxId) -> Optional[bytes]:
+def mailbox_exit_reason(mailbox: int) -> Optional[bytes]:
     """The encoded reason a mailbox ended with; None while it lives."""
     writer = c_void_p(lib.erln_writer_new())
     try:
@@ -588,7 +595,7 @@ def mailbox_exit_reason(mailbox: MailboxId) -> Optional[bytes]:
         lib.erln_writer_free(writer)
 
 
-def mailbox_load(mailbox: MailboxId) -> Tuple[int, int, int]:
+def mailbox_load(mailbox: int) -> Tuple[int, int, int]:
     messages, size, dropped = c_size_t(), c_size_t(), c_uint64()
     check(lib.erln_mailbox_load(mailbox, byref(messages), byref(size), byref(dropped)))
     return messages.value, size.value, dropped.value
@@ -597,51 +604,51 @@ def mailbox_load(mailbox: MailboxId) -> Tuple[int, int, int]:
 # ---------------------------------------------------------------------------------------- links, monitors, exits
 
 
-def monitor(mailbox: MailboxId, target: Any, alias: Optional[str]) -> Reference:
+def monitor(mailbox: int, target: Any, alias: Optional[str]) -> Reference:
     out = CReference()
     check(lib.erln_monitor(mailbox, CTo.of(target), _choice(ALIAS_MODES, alias, "alias"), byref(out)))
     return out.reference()
 
 
-def demonitor(mailbox: MailboxId, reference: Reference, flush: bool) -> None:
+def demonitor(mailbox: int, reference: Reference, flush: bool) -> None:
     check(lib.erln_demonitor(mailbox, byref(CReference.of(reference)), flush))
 
 
-def link(mailbox: MailboxId, pid: Pid) -> None:
+def link(mailbox: int, pid: Pid) -> None:
     check(lib.erln_link(mailbox, byref(CPid.of(pid))))
 
 
-def unlink(mailbox: MailboxId, pid: Pid) -> None:
+def unlink(mailbox: int, pid: Pid) -> None:
     check(lib.erln_unlink(mailbox, byref(CPid.of(pid))))
 
 
-def send_exit(mailbox: MailboxId, pid: Pid, reason: bytes) -> None:
+def send_exit(mailbox: int, pid: Pid, reason: bytes) -> None:
     check(lib.erln_exit(mailbox, byref(CPid.of(pid)), reason, len(reason)))
 
 
-def alias(mailbox: MailboxId) -> Reference:
+def alias(mailbox: int) -> Reference:
     out = CReference()
     check(lib.erln_alias(mailbox, byref(out)))
     return out.reference()
 
 
-def unalias(mailbox: MailboxId, reference: Reference) -> None:
+def unalias(mailbox: int, reference: Reference) -> None:
     check(lib.erln_unalias(mailbox, byref(CReference.of(reference))))
 
 
 # ------------------------------------------------------------------------------------------- spawn and requests
 
 
-def export(mailbox: MailboxId, module: str, function: str, arity: Optional[int]) -> None:
+def export(mailbox: int, module: str, function: str, arity: Optional[int]) -> None:
     check(lib.erln_export(mailbox, _text(module), _text(function), -1 if arity is None else arity))
 
 
-def unexport(node: NodeId, module: str, function: str, arity: Optional[int]) -> None:
+def unexport(node: int, module: str, function: str, arity: Optional[int]) -> None:
     check(lib.erln_unexport(node, _text(module), _text(function), -1 if arity is None else arity))
 
 
 def spawn(
-    mailbox: MailboxId, peer: str, module: str, function: str, args: bytes, flags: int, timeout: Optional[float]
+    mailbox: int, peer: str, module: str, function: str, args: bytes, flags: int, timeout: Optional[float]
 ) -> Tuple[Pid, Reference]:
     pid, reference = CPid(), CReference()
     names = _text(peer), _text(module), _text(function)
@@ -649,7 +656,7 @@ def spawn(
     return pid.pid(), reference.reference()
 
 
-def spawn_request(mailbox: MailboxId, peer: str, module: str, function: str, args: bytes, flags: int) -> Reference:
+def spawn_request(mailbox: int, peer: str, module: str, function: str, args: bytes, flags: int) -> Reference:
     out = CReference()
     names = _text(peer), _text(module), _text(function)
     check(lib.erln_spawn_request(mailbox, *names, args, len(args), flags, byref(out)))
@@ -723,6 +730,10 @@ _FUNCTIONS = (
     "PyObject_GenericSetAttr",
     "PyObject_CallObject",
     "PyErr_SetObject",
+    "PyEval_SaveThread",
+    "PyEval_RestoreThread",
+    "PyCFunction_NewEx",
+    "PyErr_Occurred",
     "PyErr_Fetch",
     "PyErr_Restore",
 )
@@ -778,21 +789,21 @@ def _reaches_in() -> bool:
     return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
-def _introduce() -> None:
-    """Tells the library where Python's functions and our objects are."""
+def _introduce() -> Tuple[Callable[..., Any], ...]:
+    """Tells the library where Python's functions and our objects are, and gets the functions of METHODS in
+    src/ffi/python.rs."""
     functions = (c_void_p * len(_FUNCTIONS))(
         *(ctypes.cast(getattr(ctypes.pythonapi, name), c_void_p).value for name in _FUNCTIONS)
     )
     values = _objects()
     objects = (c_void_p * len(values))(*(id(value) for value in values))
-    check(locked.erln_python_setup(functions, len(_FUNCTIONS), objects, len(values)))
+    made = (py_object * 5)()
+    out = ctypes.cast(made, POINTER(c_void_p))
+    check(locked.erln_python_setup(functions, len(_FUNCTIONS), objects, len(values), out, len(made)))
+    return tuple(made)
 
 
-def _decode(data: bytes) -> Term:
-    return locked.erln_python_decode(data, len(data))
-
-
-def _send_bytes(mailbox: MailboxId, to: Any, message: Term) -> Any:
+def _send_bytes(mailbox: int, to: Any, message: Term) -> Any:
     """`send_now` where terms cross the border as bytes."""
     data = encode(message)
     status = lib.erln_send_term(mailbox, CTo.of(to), data, len(data), 0)
@@ -802,13 +813,13 @@ def _send_bytes(mailbox: MailboxId, to: Any, message: Term) -> Any:
     return None
 
 
-def send_waiting(mailbox: MailboxId, to: Any, message: Term, timeout: Optional[float]) -> None:
+def send_waiting(mailbox: int, to: Any, message: Term, timeout: Optional[float]) -> None:
     """Sends, and waits for a connection and for room, without the interpreter lock."""
     data = encode(message)
     check(lib.erln_send_term(mailbox, CTo.of(to), data, len(data), milliseconds(timeout)))
 
 
-def _take_bytes(mailbox: MailboxId, reference: Optional[Reference], detail: bool) -> Any:
+def _take_bytes(mailbox: int, reference: Optional[Reference], detail: bool) -> Any:
     """`take` where terms cross the border as bytes."""
     message = c_void_p()
     if reference is None:
@@ -832,30 +843,31 @@ def _take_bytes(mailbox: MailboxId, reference: Optional[Reference], detail: bool
     return (kind, term, sender.pid() if known else None) if detail else term
 
 
-def wait(mailbox: MailboxId, reference: Optional[Reference], timeout_ms: int) -> bool:
-    """Waits, without the interpreter lock, until `take` would find something; False if the time is over."""
-    wanted = None if reference is None else byref(CReference.of(reference))
-    status = lib.erln_python_wait(mailbox, wanted, timeout_ms)
-    if status == 0:
-        return True
-    if status == Timeout.status:
-        return False
-    raise failure(status)
+def _wait_bytes(mailbox: int, reference: Optional[Reference], timeout_ms: int) -> bool:
+    """`wait` where the library cannot reach into the interpreter."""
+    fd = mailbox_fd(mailbox)
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    if reference is not None:
+        # The descriptor also tells of messages that do not answer.
+        timeout_ms = min(timeout_ms, PAUSE_MS)
+        poll.unregister(fd)
+    poll.poll(timeout_ms)
+    return True
 
 
 #: Encodes and decodes without version byte; sends without waiting (`NOTHING` if that cannot be); takes a message
-#: (`NOTHING` if there is none).
+#: (`NOTHING` if there is none); waits, without the interpreter lock, until `take` would find something.
 encode: Callable[[Term], bytes]
 decode: Callable[[bytes], Term]
-send_now: Callable[[MailboxId, Any, Term], Any]
-take: Callable[[MailboxId, Optional[Reference], bool], Any]
+send_now: Callable[[int, Any, Term], Any]
+take: Callable[[int, Optional[Reference], bool], Any]
+wait: Callable[[int, Optional[Reference], int], bool]
 
 FAST = _reaches_in()
 if FAST:
-    _introduce()
-    encode, decode = locked.erln_python_encode, _decode
-    send_now, take = locked.erln_python_send, locked.erln_python_take
+    decode, encode, send_now, take, wait = _introduce()
 else:
     from ._etf import decode, encode
 
-    send_now, take = _send_bytes, _take_bytes
+    send_now, take, wait = _send_bytes, _take_bytes, _wait_bytes

@@ -108,7 +108,7 @@ class Mailbox:
     Any thread may use it, several may receive from it. Close it, or use it in a ``with`` statement.
     """
 
-    def __init__(self, node: "Node", handle: Any) -> None:
+    def __init__(self, node: "Node", handle: int) -> None:
         self._node = node
         self._handle = handle
         self._pid: Pid = _abi.mailbox_pid(handle)

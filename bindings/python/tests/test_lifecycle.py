@@ -131,7 +131,8 @@ class Forks(unittest.TestCase):
             "box.send(box.pid, Atom('parent')); print(status, box.receive(5), flush=True)\n"
             "box.close(); node.stop()\n"
         )
-        ended = run(code, name(), name("child"))
+        # Python itself warns of forks beside threads.
+        ended = run(code, name(), name("child"), env={"PYTHONWARNINGS": "ignore::DeprecationWarning"})
         self.assertEqual((ended.code, ended.err), (0, ""), ended)
         self.assertEqual(ended.out.split("\n")[:6], ["forked"] * 4 + ["alive", "0 parent"], ended)
 

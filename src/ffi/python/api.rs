@@ -3,7 +3,7 @@
 //! `Python` is filled once from `_abi.py`. [`Owned`] is one counted reference. Nothing here keeps a lock while Python
 //! code may run.
 
-use std::ffi::{c_char, c_int, c_longlong, c_ulonglong};
+use std::ffi::{c_char, c_int, c_longlong, c_ulonglong, c_void, CStr};
 use std::mem::{align_of, size_of};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -51,8 +51,38 @@ pub(super) struct Functions {
     pub set_attr: unsafe extern "C" fn(Object, Object, Object) -> c_int,
     pub call: unsafe extern "C" fn(Object, Object) -> Object,
     pub set_error: unsafe extern "C" fn(Object, Object),
+    pub save_thread: unsafe extern "C" fn() -> *mut c_void,
+    /// Ends the thread from inside when the interpreter is ending.
+    pub restore_thread: unsafe extern "C-unwind" fn(*mut c_void),
+    pub function_new: unsafe extern "C" fn(*const Method, Object, Object) -> Object,
+    pub error_occurred: unsafe extern "C" fn() -> Object,
     pub fetch_error: unsafe extern "C" fn(*mut Object, *mut Object, *mut Object),
     pub restore_error: unsafe extern "C" fn(Object, Object, Object),
+}
+
+/// A function for Python (its PyMethodDef), called with an array of arguments.
+#[repr(C)]
+pub(super) struct Method {
+    name: *const c_char,
+    function: unsafe extern "C-unwind" fn(Object, *const Object, isize) -> Object,
+    flags: c_int,
+    doc: *const c_char,
+}
+
+/// METH_FASTCALL: the arguments come as an array.
+const FAST_CALL: c_int = 0x80;
+
+// SAFETY: constants that nobody changes.
+unsafe impl Sync for Method {}
+
+impl Method {
+    /// `function` under this name.
+    pub(super) const fn new(
+        name: &'static CStr,
+        function: unsafe extern "C-unwind" fn(Object, *const Object, isize) -> Object,
+    ) -> Method {
+        Method { name: name.as_ptr(), function, flags: FAST_CALL, doc: ptr::null() }
+    }
 }
 
 /// Python objects of the package, in the order of `_abi.py`.
@@ -175,7 +205,7 @@ impl Python {
         functions_len: usize,
         objects: *const *mut PyObject,
         objects_len: usize,
-    ) -> Result<()> {
+    ) -> Result<&'static Python> {
         // SAFETY: the caller's promise is ours.
         let functions: Functions = unsafe { table(functions.cast(), functions_len, "functions") }?;
         // SAFETY: as above.
@@ -187,8 +217,10 @@ impl Python {
         let python =
             Python { functions, objects: copy, atoms: Cache::new(ATOM_SETS), ids: Cache::new(ID_SETS) };
         // Leaked on purpose: another thread may be using it, and there is one per import of the package.
-        PYTHON.store(Box::into_raw(Box::new(python)), Ordering::Release);
-        Ok(())
+        let python = Box::into_raw(Box::new(python));
+        PYTHON.store(python, Ordering::Release);
+        // SAFETY: leaked.
+        Ok(unsafe { &*python })
     }
 
     /// The interpreter, once Python has introduced itself.
@@ -350,6 +382,26 @@ impl Python {
     pub(super) fn int(&'static self, value: i64) -> PyResult<Owned> {
         // SAFETY: makes an int.
         self.owned(unsafe { (self.functions.long_from_i64)(value) })
+    }
+
+    /// What an `int` holds.
+    #[inline]
+    pub(super) fn i64_of(&'static self, object: Object) -> PyResult<i64> {
+        let mut overflow = 0;
+        // SAFETY: an object; what is no int leaves an exception.
+        let value = unsafe { (self.functions.long_as_i64)(object, &mut overflow) };
+        match value {
+            // SAFETY: asks for the exception of this thread.
+            -1 if !unsafe { (self.functions.error_occurred)() }.is_null() => Err(Fail::Raised),
+            _ if overflow != 0 => Err(Fail::Error(Error::argument("an integer is too large"))),
+            _ => Ok(value),
+        }
+    }
+
+    /// A function of Python.
+    pub(super) fn function(&'static self, method: &'static Method) -> PyResult<Owned> {
+        // SAFETY: the definition lives for ever; no self, no module.
+        self.owned(unsafe { (self.functions.function_new)(method, ptr::null_mut(), ptr::null_mut()) })
     }
 
     /// What a `str` holds, for as long as somebody holds the object.
