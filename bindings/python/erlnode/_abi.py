@@ -159,7 +159,7 @@ class CTo(ctypes.Structure):
             kind, kept = 1, CPid.of(target)
         elif isinstance(target, Reference) and node is None:
             kind, kept = 4, CReference.of(target)
-        elif isinstance(target, (str, Atom)):
+        elif isinstance(target, (str, Atom)) and isinstance(node, (str, Atom, type(None))):
             kind, kept = (2 if node is None else 3), ctypes.create_string_buffer(_text(target))
         else:
             raise ArgumentError(
