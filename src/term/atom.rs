@@ -9,6 +9,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::print;
 use super::tag::MAX_ATOM_CHARS;
 use crate::{Error, Result};
 
@@ -97,18 +98,6 @@ pub(crate) fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
-/// True if Erlang source needs quotes around this atom.
-pub(crate) fn needs_quotes(text: &str) -> bool {
-    const RESERVED: [&str; 29] = [
-        "after", "and", "andalso", "band", "begin", "bnot", "bor", "bsl", "bsr", "bxor", "case", "catch",
-        "cond", "div", "else", "end", "fun", "if", "let", "maybe", "not", "of", "or", "orelse", "receive",
-        "rem", "try", "when", "xor",
-    ];
-    let bare = text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'@');
-    !bare || RESERVED.contains(&text)
-}
-
 impl PartialOrd for Atom {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -167,23 +156,7 @@ impl fmt::Display for Atom {
 
 impl fmt::Debug for Atom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.as_str();
-        if !needs_quotes(text) {
-            return f.write_str(text);
-        }
-        f.write_str("'")?;
-        for c in text.chars() {
-            match c {
-                '\'' => f.write_str("\\'")?,
-                '\\' => f.write_str("\\\\")?,
-                '\n' => f.write_str("\\n")?,
-                '\r' => f.write_str("\\r")?,
-                '\t' => f.write_str("\\t")?,
-                c if c.is_control() => write!(f, "\\x{{{:x}}}", u32::from(c))?,
-                c => write!(f, "{c}")?,
-            }
-        }
-        f.write_str("'")
+        print::erlang::atom(f, self.as_str())
     }
 }
 

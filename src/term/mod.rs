@@ -23,6 +23,7 @@ mod print;
 mod reader;
 mod skip;
 mod stack;
+mod token;
 mod validate;
 mod value;
 mod wire;

@@ -703,12 +703,9 @@ impl FromIterator<Term> for Term {
 }
 
 impl fmt::Debug for Term {
-    /// The encoded bytes.
+    /// Erlang's text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.to_bytes() {
-            Ok(bytes) => write!(f, "Term({bytes:?})"),
-            Err(_) => f.write_str("Term(not encodable)"),
-        }
+        fmt::Display::fmt(self, f)
     }
 }
 

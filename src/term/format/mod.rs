@@ -18,7 +18,8 @@ pub use captures::Captured;
 pub use pattern::{matches, Pattern};
 pub use template::{build, build_into, build_with, Template};
 
-use super::lex::{Lexer, Token, Tokens};
+use super::lex::Lexer;
+use super::token::{Token, Tokens};
 use crate::error::Result;
 
 /// What `~` and a letter stands for. The second column is what C passes, the third what C gives to receive it.

@@ -11,8 +11,9 @@ use super::template::Placeholders;
 use super::Directive;
 use crate::error::Result;
 use crate::term::compose::{compose, compose_one, unexpected, NoSlots};
-use crate::term::lex::{Complaint, Lexer, Token, Tokens};
+use crate::term::lex::Lexer;
 use crate::term::stack::Stack;
+use crate::term::token::{Complaint, Token, Tokens};
 use crate::term::{tag, Integer, Reader, State, Term};
 
 /// True if the next term has the shape of `pattern`: its captures are then appended and `reader` stands behind it.

@@ -2,7 +2,8 @@
 
 use super::Directive;
 use crate::error::Result;
-use crate::term::lex::{Complaint, Lexer, Token, Tokens};
+use crate::term::lex::Lexer;
+use crate::term::token::{Complaint, Token, Tokens};
 
 /// A token, its piece of text given by offsets; and its place.
 type Kept = (Token<(usize, usize)>, usize);

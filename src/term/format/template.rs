@@ -6,7 +6,8 @@ use super::args::{Arg, Args, Feed};
 use super::Directive;
 use crate::error::Result;
 use crate::term::compose::{compose, Slots};
-use crate::term::lex::{Complaint, Lexer, Token, Tokens};
+use crate::term::lex::Lexer;
+use crate::term::token::{Complaint, Token, Tokens};
 use crate::term::writer::put_i64;
 use crate::term::{validate, Writer};
 

@@ -67,3 +67,4 @@ mod deep;
 mod hostile;
 mod random;
 mod sorted;
+mod text;
