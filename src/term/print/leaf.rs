@@ -62,10 +62,12 @@ impl<'a> Printer<'a, '_, '_> {
     }
 
     pub(super) fn binary(&mut self, bytes: &[u8]) -> Result<(), Stop> {
-        // A text longer than the limit is cut anyway: only its front needs to be looked at.
+        // What is cut anyway needs no look at all of it: a log line must not cost as much as its message is long.
+        const ALWAYS_LOOKED_AT: usize = 64 * 1024;
         let mut shown = bytes;
-        if bytes.len() > self.out.left.saturating_add(4) {
-            shown = &bytes[..self.out.left + 4];
+        let enough = self.out.left.saturating_add(4).max(ALWAYS_LOOKED_AT);
+        if bytes.len() > enough {
+            shown = &bytes[..enough];
             if let Err(error) = std::str::from_utf8(shown) {
                 if error.error_len().is_none() {
                     shown = &shown[..error.valid_up_to()]; // a character that the cut went through

@@ -28,7 +28,9 @@ fn text() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn what_is_printed_is_read_back(term in term()) {
-        prop_assume!(!has_ids(&term));
+        if has_ids(&term) {
+            return Ok(());
+        }
         for style in [Style::erlang(), Style::erlang().latin1(), Style::erlang().without_strings()] {
             let text = term.text(style).to_string();
             let back = Term::parse(&text);
@@ -38,7 +40,9 @@ proptest! {
 
     #[test]
     fn the_text_of_a_term_is_a_pattern_that_it_matches(term in term(), other in term()) {
-        prop_assume!(!has_ids(&term));
+        if has_ids(&term) {
+            return Ok(());
+        }
         let (bytes, other_bytes) = (term.to_bytes().unwrap(), other.to_bytes().unwrap());
         for style in [Style::erlang(), Style::erlang().without_strings()] {
             let text = term.text(style).to_string();
