@@ -4,6 +4,7 @@
 mod connect;
 mod examples;
 mod messages;
+mod readme;
 mod support;
 mod trouble;
 mod workshop;

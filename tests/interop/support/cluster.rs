@@ -26,6 +26,11 @@ impl Cluster {
         Cluster { port: epmd::free_port(), cookie: "monster".to_owned(), epmd: None }
     }
 
+    /// The same with another cookie.
+    pub fn with_cookie(self, cookie: &str) -> Cluster {
+        Cluster { cookie: cookie.to_owned(), ..self }
+    }
+
     /// The epmd port.
     pub fn port(&self) -> u16 {
         self.port

@@ -18,9 +18,15 @@ impl Example {
             [env!("CARGO_MANIFEST_DIR"), "build", "examples", language, program].into_iter().collect();
         assert!(path.exists(), "{} is not built: run `make examples`", path.display());
         let mut command = Command::new(path);
-        // From another directory: an example finds its library by itself.
-        command.args(arguments).env("ERL_EPMD_PORT", port.to_string()).current_dir("/");
-        Example { process: Process::spawn(&format!("{language}/{program}"), &mut command) }
+        command.args(arguments);
+        Example::start(&format!("{language}/{program}"), command, port)
+    }
+
+    /// Starts any program at this epmd port.
+    pub fn start(title: &str, mut command: Command, port: u16) -> Example {
+        // From another directory: a program finds its library by itself.
+        command.env("ERL_EPMD_PORT", port.to_string()).current_dir("/");
+        Example { process: Process::spawn(title, &mut command) }
     }
 
     /// Waits for the line with which it says that others can reach it.
