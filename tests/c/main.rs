@@ -139,6 +139,27 @@ fn a_program_that_mentions_every_symbol_links_in_every_dialect() {
     }
 }
 
+/// The program on the header's first page compiles as it stands there.
+#[test]
+fn the_first_example_of_the_header_compiles() {
+    let header = fs::read_to_string(root().join("include/erlnode.h")).unwrap();
+    let example: String = header
+        .lines()
+        .skip_while(|line| !line.starts_with("//     "))
+        .take_while(|line| line.starts_with("//     "))
+        .map(|line| format!("{}\n", &line[2..]))
+        .collect();
+    let text = format!(
+        "#include <stdio.h>\n#include \"erlnode.h\"\nint main(void) {{\n{example}    return 0;\n}}\n"
+    );
+    for (compiler, dialect, suffix) in [("cc", "c99", "c"), ("c++", "c++11", "cpp")] {
+        let source = build().join(format!("first-page.{suffix}"));
+        fs::write(&source, &text).unwrap();
+        compile(compiler, &[&format!("-std={dialect}")], &source, &build().join("first-page"))
+            .unwrap_or_else(|text| panic!("the example of the first page, as {dialect}:\n{text}"));
+    }
+}
+
 /// Generated from the header: each function is called with nothing but zeros (NULL, id 0, length 0, timeout 0), and with ids
 /// and numbers that were never given out. Any answer will do; a crash or a hang will not.
 #[test]
