@@ -315,8 +315,11 @@ fn field(name: &Atom) -> Result<[c_char; ERLN_NAME_SIZE]> {
 /// The name in a field; it must end with a zero.
 fn atom(field: &[c_char; ERLN_NAME_SIZE], what: &str) -> Result<Atom> {
     let bytes = octets(field);
-    let len = bytes.iter().position(|&byte| byte == 0);
-    let len = len.ok_or_else(|| Error::argument(format!("the node name of this {what} has no end")))?;
+    // SAFETY: the length is that of the field.
+    let len = unsafe { libc::strnlen(field.as_ptr(), ERLN_NAME_SIZE) };
+    if len == ERLN_NAME_SIZE {
+        return Err(Error::argument(format!("the node name of this {what} has no end")));
+    }
     if len == 0 {
         return Err(Error::argument(format!("this {what} is empty: it was never filled in")));
     }

@@ -108,7 +108,7 @@ pub unsafe extern "C" fn erln_send_args(
     guard(|| {
         // SAFETY: the caller's target, template and values.
         let (to, writer) = unsafe {
-            let mut writer = Writer::new();
+            let mut writer = Writer::with_capacity(template::USUAL_ROOM);
             template::build(&mut writer, format, args, count)?;
             (to.target()?, writer)
         };

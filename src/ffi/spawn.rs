@@ -200,7 +200,7 @@ pub unsafe extern "C" fn erln_request_reply_args(
     guard(|| {
         // SAFETY: the caller's request, template and values.
         let (request, writer) = unsafe {
-            let mut writer = Writer::new();
+            let mut writer = Writer::with_capacity(template::USUAL_ROOM);
             template::build(&mut writer, format, args, count)?;
             (exclusive(request, "request")?, writer)
         };

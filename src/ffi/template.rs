@@ -193,6 +193,9 @@ unsafe fn array<'a>(template: &str, args: *const erln_arg, count: usize) -> Resu
 /// More arguments than anybody writes by hand or program.
 const MAX_ARGS: usize = 1 << 20;
 
+/// Room that most messages fit in, so that building one asks for memory once.
+pub(crate) const USUAL_ROOM: usize = 256;
+
 /// Builds a term from a C caller's template and values.
 ///
 /// # Safety
