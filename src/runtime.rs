@@ -161,6 +161,8 @@ impl Runtime {
     ///
     /// `drive` says that the caller expects the answer soon and is willing to do the I/O itself meanwhile.
     pub fn wait<F: Future>(&self, future: F, deadline: Option<Instant>, drive: bool) -> Option<F::Output> {
+        // While nobody leads, whoever waits has to, or its answer lies in the socket for a whole grace.
+        let drive = drive || !self.background_leads.load(Ordering::SeqCst);
         if drive && Handle::try_current().is_err() {
             self.drive(future, deadline)
         } else {

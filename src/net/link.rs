@@ -23,6 +23,9 @@ use crate::term::{Atom, Pid, Reference};
 
 /// Least room for one read: two of the fragments a BEAM sends.
 const READ_SIZE: usize = 128 << 10;
+/// Payloads up to this are copied out of the read buffer: a message that waits in a mailbox must not hold a buffer many
+/// times its size, and a buffer that nobody holds is used again.
+const COPY_BELOW: usize = 16 << 10;
 /// Reads in a row before other tasks get their turn.
 const READS_PER_TURN: usize = 8;
 /// Sends that follow each other faster than this are a burst.
@@ -572,6 +575,8 @@ impl Link {
                 payload = Some(crate::term::self_contained(encoded, packets.atoms())?.into());
             }
             expand_control(&mut control, packets.atoms())?;
+        } else if let Some(encoded) = payload.as_mut().filter(|encoded| encoded.len() <= COPY_BELOW) {
+            *encoded = Bytes::copy_from_slice(encoded);
         }
         Ok(upper.message(self, control, payload)?)
     }
