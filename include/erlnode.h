@@ -58,6 +58,11 @@
 
 #ifdef __cplusplus
 extern "C" {
+#ifdef __GNUC__
+// Inline functions below are C, whose casts a strict C++ program may have forbidden.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#endif
 #endif
 
 // ====================================================================================================
@@ -1818,6 +1823,9 @@ erln_status erln_python_setup(const void *const *functions,
                               size_t out_len);
 
 #ifdef __cplusplus
+#ifdef __GNUC__
+#pragma GCC diagnostic pop
+#endif
 }  // extern "C"
 #endif
 

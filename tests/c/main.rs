@@ -18,6 +18,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("reader", "c99", "terms are written and read back; wrong guesses, broken bytes and misuse are answered"),
     ("template", "c99", "templates build and patterns match every kind of term; mistakes are told"),
     ("mailbox", "c11", "two nodes exchange messages, signals and calls; closing wakes; misuse is answered"),
+    ("trouble", "c11", "each problem with names, cookies and peers has its status, text and log line"),
     ("process", "c11", "fork, signals, killed peers and exit() while others wait do no harm"),
 ];
 
@@ -128,9 +129,11 @@ fn the_header_compiles_alone_in_every_dialect() {
 #[test]
 fn a_program_that_mentions_every_symbol_links_in_every_dialect() {
     let names = fs::read_to_string(root().join("tests/symbols/erlnode.txt")).unwrap();
-    let uses: String = names.lines().map(|name| format!("    use((any *)&{name});\n")).collect();
+    let uses: String = names.lines().map(|name| format!("    use(REINTERPRET(any *, &{name}));\n")).collect();
     let text = format!(
-        "#include \"erlnode.h\"\ntypedef void any(void);\nstatic int used;\nstatic void use(any *function) {{ used += \
+        "#include \"erlnode.h\"\n#ifdef __cplusplus\n#define REINTERPRET(type, value) \
+         reinterpret_cast<type>(value)\n#else\n#define REINTERPRET(type, value) ((type)(value))\n#endif\n\
+         typedef void any(void);\nstatic int used;\nstatic void use(any *function) {{ used += \
          function != NULL; }}\nint main(void) {{\n{uses}    return used == {} ? 0 : 1;\n}}\n",
         names.lines().count()
     );
@@ -237,7 +240,9 @@ fn each_dialect(name: &str, text: &str, option: &str) -> Vec<PathBuf> {
         fs::write(&source, text).unwrap();
         for dialect in dialects {
             let program = build().join(format!("{name}-{dialect}"));
-            compile(compiler, &[&format!("-std={dialect}"), option], &source, &program)
+            // C++ programs with strict settings forbid C's casts.
+            let strict = if compiler == "cc" { "-Wstrict-prototypes" } else { "-Wold-style-cast" };
+            compile(compiler, &[&format!("-std={dialect}"), option, strict], &source, &program)
                 .unwrap_or_else(|text| panic!("{name} as {dialect}:\n{text}"));
             programs.push(program);
         }

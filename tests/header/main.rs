@@ -60,7 +60,9 @@ fn header() -> String {
     writeln!(
         header,
         "\n#ifndef {GUARD}\n#define {GUARD}\n\n#include <stdarg.h>\n#include <stdbool.h>\n#include <stddef.h>\n\
-         #include <stdint.h>\n#include <string.h>\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif"
+         #include <stdint.h>\n#include <string.h>\n\n#ifdef __cplusplus\nextern \"C\" {{\n\
+         #ifdef __GNUC__\n// Inline functions below are C, whose casts a strict C++ program may have forbidden.\n\
+         #pragma GCC diagnostic push\n#pragma GCC diagnostic ignored \"-Wold-style-cast\"\n#endif\n#endif"
     )
     .unwrap();
     for name in SECTIONS {
@@ -74,7 +76,7 @@ fn header() -> String {
             write!(header, "\n{inline}").unwrap();
         }
     }
-    write!(header, "\n#ifdef __cplusplus\n}}  // extern \"C\"\n#endif\n\n#endif  // {GUARD}\n").unwrap();
+    write!(header, "\n#ifdef __cplusplus\n#ifdef __GNUC__\n#pragma GCC diagnostic pop\n#endif\n}}  // extern \"C\"\n#endif\n\n#endif  // {GUARD}\n").unwrap();
     header
 }
 

@@ -39,6 +39,17 @@ fn the_header_declares_every_exported_name() {
     assert!(missing.is_empty(), "not declared in include/erlnode.h: {missing:?}");
 }
 
+/// Programs find the library by its ABI number, and its threads outlive a dlclose.
+#[test]
+fn the_shared_library_carries_its_abi_number_and_stays_loaded() {
+    let header = fs::read_to_string(root().join("include/erlnode.h")).unwrap();
+    let abi = header.lines().find_map(|line| line.strip_prefix("#define ERLN_ABI ")).unwrap();
+    let output = Command::new("readelf").arg("-d").arg(library()).output();
+    let text = String::from_utf8(output.expect("readelf (of binutils) is needed").stdout).unwrap();
+    assert!(text.contains(&format!("[liberlnode.so.{abi}]")), "the soname is another: {text}");
+    assert!(text.contains("NODELETE"), "dlclose would unload the library: {text}");
+}
+
 fn assert_same(committed: &BTreeSet<String>, exported: &BTreeSet<String>, place: &str) {
     let lost: Vec<_> = committed.difference(exported).collect();
     let added: Vec<_> = exported.difference(committed).collect();
