@@ -434,7 +434,8 @@ unsafe fn take_plain<T>(
         return false;
     }
     // SAFETY: an initialized reader has readable bytes from `next` to `end`.
-    let bytes = unsafe { std::slice::from_raw_parts(reader.next, reader.end as usize - reader.next as usize) };
+    let bytes =
+        unsafe { std::slice::from_raw_parts(reader.next, reader.end as usize - reader.next as usize) };
     match decode(bytes, out) {
         Some(taken) => {
             reader.next = reader.next.wrapping_add(taken);

@@ -13,6 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::error::{Error, Malformed, Result};
+use crate::log;
 use crate::net::transport::{Incoming, Outgoing};
 use crate::proto::control::{AltactSignal, Control, Names, SignalTarget};
 use crate::proto::flags::Flags;
@@ -76,15 +77,38 @@ impl DownReason {
     }
 }
 
+/// A pause of the reader, which somebody else ends. It may end before anybody waits for it.
+#[derive(Debug, Default)]
+pub(crate) struct Pause {
+    over: AtomicBool,
+    wake: Notify,
+}
+
+impl Pause {
+    /// Ends it for everybody.
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.wake.notify_waiters();
+    }
+
+    async fn wait(&self) {
+        // Made before looking, so that an end in between is not missed.
+        let wake = self.wake.notified();
+        if !self.over.load(Ordering::SeqCst) {
+            wake.await;
+        }
+    }
+}
+
 /// Where messages go; `node::router` implements it.
 pub(crate) trait Upper: Send + Sync + 'static {
-    /// One whole message. A returned [`Notify`] is waited for before more is read. An error ends the connection.
+    /// One whole message. A returned [`Pause`] is waited for before more is read. An error ends the connection.
     fn message(
         self: &Arc<Self>,
         link: &Arc<Link>,
         control: Control,
         payload: Option<Bytes>,
-    ) -> Result<Option<Arc<Notify>>, Malformed>;
+    ) -> Result<Option<Arc<Pause>>, Malformed>;
     /// The connection ended; nothing comes after this.
     fn down(self: &Arc<Self>, link: &Arc<Link>, reason: DownReason);
 }
@@ -93,16 +117,20 @@ pub(crate) trait Upper: Send + Sync + 'static {
 pub(crate) struct LinkParams {
     pub(crate) peer: Atom,
     pub(crate) ours: Atom,
+    pub(crate) creation: u32,
     pub(crate) flags: Flags,
     pub(crate) busy_limit: usize,
     pub(crate) max_message: usize,
     pub(crate) ticktime: Duration,
+    pub(crate) patience: Duration,
     pub(crate) tick_intensity: u32,
 }
 
 /// See the module.
 pub(crate) struct Link {
     pub(crate) peer: Atom,
+    /// Tells this life of the peer from others.
+    pub(crate) creation: u32,
     pub(crate) flags: Flags,
     /// Listed by `nodes()`: both sides are visible.
     pub(crate) visible: bool,
@@ -111,14 +139,18 @@ pub(crate) struct Link {
     transport: Outgoing,
     busy_limit: usize,
     max_message: usize,
-    ticktime: Duration,
+    /// Four times the interval at which we tick.
+    ticktime_ms: AtomicU64,
+    /// How long the peer may be silent.
+    patience_ms: AtomicU64,
+    ticktime_changed: Notify,
     tick_intensity: u32,
     out: Mutex<Out>,
     /// Wakes the writer task: it owns writing from here on.
     write: Notify,
     /// Wakes senders that wait for room.
     room: Notify,
-    /// Packets received, ticks included: the sign of life.
+    /// Grows with everything that is received, ticks and parts of packets included: the sign of life.
     received: AtomicU64,
     /// The reader waits for a mailbox, so silence says nothing about the peer.
     reader_paused: AtomicBool,
@@ -134,6 +166,7 @@ pub(crate) struct Link {
 /// is appended at once, for half a message cannot be taken back.
 pub(crate) struct Rest<'a> {
     link: &'a Link,
+    from: Option<Pid>,
     fragments: Fragmenter<&'a [u8]>,
 }
 
@@ -146,8 +179,12 @@ impl Rest<'_> {
         }
         while out.waiting() < AHEAD && self.fragments.write_next(&mut out.buffer) {}
         out.packets += 1;
+        let done = self.fragments.is_done();
+        if done {
+            self.link.whole(&mut out, self.from.take());
+        }
         self.link.push_now(out);
-        Ok(self.fragments.is_done())
+        Ok(done)
     }
 }
 
@@ -159,6 +196,7 @@ impl Drop for Rest<'_> {
         let mut out = self.link.out.lock();
         if !out.closed {
             while self.fragments.write_next(&mut out.buffer) {}
+            self.link.whole(&mut out, self.from.take());
             self.link.push_now(out);
         }
     }
@@ -182,6 +220,10 @@ struct Out {
     burst: u32,
     last_send: Instant,
     closed: bool,
+    /// Senders of big messages that have begun to leave.
+    unfinished: Vec<Pid>,
+    /// Signals of these senders: nothing a process signals overtakes what it sent.
+    delayed: Vec<(Control, Option<Bytes>)>,
 }
 
 impl Out {
@@ -208,11 +250,14 @@ impl Link {
             runtime,
             names: Names { ours: params.ours, peer: params.peer.clone() },
             peer: params.peer,
+            creation: params.creation,
             flags: params.flags,
             transport,
-            busy_limit: params.busy_limit,
+            busy_limit: params.busy_limit.max(1),
             max_message: params.max_message,
-            ticktime: params.ticktime,
+            ticktime_ms: AtomicU64::new(params.ticktime.as_millis() as u64),
+            patience_ms: AtomicU64::new(params.patience.as_millis() as u64),
+            ticktime_changed: Notify::new(),
             tick_intensity: params.tick_intensity.max(4),
             out: Mutex::new(Out {
                 encoder: PacketWriter::new(params.flags),
@@ -225,6 +270,8 @@ impl Link {
                 burst: 0,
                 last_send: Instant::now(),
                 closed: false,
+                unfinished: Vec::new(),
+                delayed: Vec::new(),
             }),
             write: Notify::new(),
             room: Notify::new(),
@@ -259,6 +306,27 @@ impl Link {
         self.closing.notify_waiters();
         self.room.notify_waiters();
         self.write.notify_one();
+    }
+
+    /// True once it is to end; its end may not have been reported yet.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.reason.lock().is_some()
+    }
+
+    /// Waits until the kernel has taken everything that was sent, on this thread.
+    pub(crate) fn drain(&self, deadline: Instant) {
+        loop {
+            let room = self.room();
+            {
+                let out = self.out.lock();
+                if out.closed || out.waiting() == 0 {
+                    return;
+                }
+            }
+            if self.runtime.wait(room, Some(deadline), false).is_none() {
+                return;
+            }
+        }
     }
 
     /// Returns when the end has been reported to everybody.
@@ -306,8 +374,10 @@ impl Link {
             let Out { encoder, buffer, packets, .. } = &mut *out;
             let fragments = encoder.fragments(buffer, control, payload)?;
             *packets += 1;
+            let from = control.sender().cloned();
+            out.unfinished.extend(from.clone());
             self.push(out);
-            return Ok(Begun::Rest(Rest { link: self, fragments }));
+            return Ok(Begun::Rest(Rest { link: self, from, fragments }));
         }
         self.append(&mut out, control, Some(payload))?;
         self.push(out);
@@ -317,9 +387,35 @@ impl Link {
     /// Appends a signal whether there is room or not.
     pub(crate) fn signal(&self, control: &Control, payload: Option<&[u8]>) -> Result<()> {
         let mut out = self.out.lock();
+        if !out.unfinished.is_empty() && !out.closed {
+            if let Some(from) = control.sender() {
+                if out.unfinished.contains(from) {
+                    out.delayed.push((control.clone(), payload.map(Bytes::copy_from_slice)));
+                    return Ok(());
+                }
+            }
+        }
         self.append(&mut out, control, payload)?;
         self.push(out);
         Ok(())
+    }
+
+    /// A big message of `from` has left whole: its signals may follow.
+    fn whole(&self, out: &mut Out, from: Option<Pid>) {
+        let Some(from) = from else { return };
+        if let Some(place) = out.unfinished.iter().position(|sender| *sender == from) {
+            out.unfinished.swap_remove(place);
+        }
+        if out.unfinished.contains(&from) {
+            return;
+        }
+        for (control, payload) in std::mem::take(&mut out.delayed) {
+            if control.sender() != Some(&from) {
+                out.delayed.push((control, payload));
+            } else if let Err(error) = self.append(out, &control, payload.as_deref()) {
+                log::warn(format_args!("a signal to {} could not be written: {error}", self.peer));
+            }
+        }
     }
 
     fn append(&self, out: &mut Out, control: &Control, payload: Option<&[u8]>) -> Result<()> {
@@ -527,7 +623,6 @@ impl Link {
         let mut reads = 0;
         loop {
             while let Some(packet) = frame::split(&mut buffer, self.max_message)? {
-                self.received.fetch_add(1, Ordering::Relaxed);
                 if let Some(room) = self.take_packet(&mut packets, packet, upper)? {
                     self.wait_for(&room).await;
                 }
@@ -547,8 +642,8 @@ impl Link {
             }
             match stream.read(&mut buffer).await {
                 Ok(0) | Err(_) => return Ok(()),
-                Ok(_) => {}
-            }
+                Ok(_) => self.received.fetch_add(1, Ordering::Relaxed),
+            };
         }
     }
 
@@ -557,7 +652,7 @@ impl Link {
         packets: &mut PacketReader,
         packet: Bytes,
         upper: &Arc<U>,
-    ) -> Result<Option<Arc<Notify>>> {
+    ) -> Result<Option<Arc<Pause>>> {
         let message = match packets.read(packet)? {
             Received::Tick | Received::Partial => return Ok(None),
             Received::Message(message) => message,
@@ -582,10 +677,10 @@ impl Link {
     }
 
     /// A mailbox is full: nothing is read until it has room. Meanwhile silence is our doing, not the peer's.
-    async fn wait_for(&self, room: &Notify) {
+    async fn wait_for(&self, room: &Pause) {
         self.reader_paused.store(true, Ordering::Relaxed);
         tokio::select! {
-            () = room.notified() => {}
+            () = room.wait() => {}
             () = self.closing.notified() => {}
         }
         self.reader_paused.store(false, Ordering::Relaxed);
@@ -593,11 +688,14 @@ impl Link {
 
     /// The ticker: shows that we live, and finds out whether the peer does (protocol section 8).
     async fn tick(self: Arc<Self>, spare: SpareBuffers) {
-        let (mut sent, mut received, mut silent) = (u64::MAX, u64::MAX, 0);
+        let (mut sent, mut received) = (u64::MAX, u64::MAX);
+        let mut heard_at = Instant::now();
+        // Links that came up together do not tick together.
+        let mut interval = self.tick_interval().mul_f64(random_between(0.5, 1.0));
         loop {
-            let interval = self.ticktime / self.tick_intensity;
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
+                () = self.ticktime_changed.notified() => {}
                 () = self.closing.notified() => return,
             }
             if self.reason.lock().is_some() {
@@ -607,15 +705,22 @@ impl Link {
             if heard.wrapping_sub(received) <= 1 {
                 spare.release();
             }
-            silent =
-                if heard == received && !self.reader_paused.load(Ordering::Relaxed) { silent + 1 } else { 0 };
+            let now = Instant::now();
+            if heard != received || self.reader_paused.load(Ordering::Relaxed) {
+                heard_at = now;
+            }
             received = heard;
-            if silent > self.tick_intensity {
+            if now - heard_at >= Duration::from_millis(self.patience_ms.load(Ordering::Relaxed)) {
                 self.close(DownReason::NetTickTimeout);
                 return;
             }
             sent = self.tick_unless_sent_since(sent);
+            interval = self.tick_interval();
         }
+    }
+
+    fn tick_interval(&self) -> Duration {
+        Duration::from_millis(self.ticktime_ms.load(Ordering::Relaxed)) / self.tick_intensity
     }
 
     fn tick_unless_sent_since(&self, before: u64) -> u64 {
@@ -627,6 +732,21 @@ impl Link {
         }
         out.packets
     }
+
+    /// Changes the ticktime of a running connection: the one we tick by, and the one the peer is judged by. They differ
+    /// while the nodes of a cluster change one after the other.
+    pub(crate) fn set_ticktime(&self, ours: Duration, patience: Duration) {
+        self.ticktime_ms.store(ours.as_millis() as u64, Ordering::Relaxed);
+        self.patience_ms.store(patience.as_millis() as u64, Ordering::Relaxed);
+        self.ticktime_changed.notify_one();
+    }
+}
+
+/// Some number between the two; only to spread what would otherwise happen at the same moment.
+pub(crate) fn random_between(low: f64, high: f64) -> f64 {
+    use std::hash::{BuildHasher, Hasher};
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    low + (high - low) * (random as f64 / u64::MAX as f64)
 }
 
 /// Spells out the cached atoms in the encoded parts of a control tuple that outlive their packet.

@@ -37,7 +37,7 @@ pub(crate) trait Gate: Send + Sync + 'static {
     /// The handshake succeeded.
     fn welcome(self: &Arc<Self>, attempt: u64, transport: Transport, peer: Established);
     /// It failed, or its time was over.
-    fn farewell(&self, attempt: u64, remote: SocketAddr, error: Option<Error>);
+    fn farewell(self: &Arc<Self>, attempt: u64, remote: SocketAddr, error: Option<Error>);
     /// A number no other attempt has.
     fn next_attempt(&self) -> u64;
     /// Time for a whole handshake.
@@ -89,7 +89,7 @@ pub(crate) async fn accept_all<G: Gate>(listener: TcpListener, gate: Arc<G>) {
 
 /// Reports a handshake whose task was aborted to make room.
 struct Report<'a, G: Gate> {
-    gate: &'a G,
+    gate: &'a Arc<G>,
     attempt: u64,
     remote: SocketAddr,
     done: bool,
@@ -104,7 +104,7 @@ impl<G: Gate> Drop for Report<'_, G> {
 }
 
 async fn serve<G: Gate>(gate: Arc<G>, attempt: u64, mut transport: Transport, remote: SocketAddr) {
-    let mut report = Report { gate: &*gate, attempt, remote, done: false };
+    let mut report = Report { gate: &gate, attempt, remote, done: false };
     let outcome = tokio::time::timeout(gate.setup_time(), greet(&*gate, attempt, &mut transport)).await;
     report.done = true;
     match outcome {

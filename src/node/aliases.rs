@@ -50,8 +50,13 @@ impl Inner {
     /// Whom a message to this alias reaches; a one-shot alias ends by it.
     pub(crate) fn resolve_alias(self: &Arc<Self>, reference: &Reference) -> Option<Arc<Process>> {
         let process = self.aliases.read().get(reference).cloned()?;
-        let mode = process.relations(|relations| relations.aliases.get(reference).copied())?;
+        let mode = process.relations(|relations| match relations.aliases.get(reference)? {
+            // Only one message passes, however many threads bring one.
+            AliasMode::ReplyDemonitor => relations.aliases.remove(reference),
+            other => Some(*other),
+        })?;
         if mode == AliasMode::ReplyDemonitor {
+            self.aliases.write().remove(reference);
             self.demonitor(&process, reference, false);
         }
         Some(process)

@@ -46,7 +46,19 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn subscribe(&self, process: Arc<Process>, wish: MonitorNodes) {
-        self.all.lock().push((process, wish));
+        if process.relate(|relations| relations.watches_nodes = true).is_some() {
+            self.all.lock().push((process, wish));
+        }
+    }
+
+    /// Ends everything that an ended process watched.
+    pub(crate) fn forget(&self, process: &Process) {
+        let is_it = |other: &Arc<Process>| std::ptr::eq(&**other, process);
+        self.all.lock().retain(|(other, _)| !is_it(other));
+        self.one.lock().retain(|_, watchers| {
+            watchers.retain(|other| !is_it(other));
+            !watchers.is_empty()
+        });
     }
 
     /// Ends all subscriptions of `process` to all nodes.
@@ -55,7 +67,9 @@ impl Events {
     }
 
     pub(crate) fn watch(&self, node: Atom, process: Arc<Process>) {
-        self.one.lock().entry(node).or_default().push(process);
+        if process.relate(|relations| relations.watches_nodes = true).is_some() {
+            self.one.lock().entry(node).or_default().push(process);
+        }
     }
 
     /// Takes one `watch` back.

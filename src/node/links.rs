@@ -3,14 +3,16 @@
 //! Knows nothing of sockets: what peers must hear goes through `Inner::signal`.
 //! Always true: an exit signal is delivered at most once per link, and never after its unlink was acknowledged.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::node::message::{Message, MessageKind};
-use crate::node::process::{LinkState, Process};
+use crate::node::process::{LinkState, Process, Relations};
 use crate::node::Inner;
 use crate::proto::control::Control;
+use crate::proto::flags::Flags;
 use crate::term::{Atom, Pid, Writer};
 
 /// `normal`, encoded.
@@ -31,61 +33,67 @@ impl Inner {
         if own == *other {
             return;
         }
-        let fresh = process.relate(|relations| {
-            let link = relations.links.entry(other.clone()).or_default();
-            let fresh = !link.active;
-            *link = LinkState { active: true, unlinking: None };
-            fresh
-        });
-        if fresh != Some(true) {
-            return;
-        }
         if self.is_local(other) {
             self.link_local(process, own, other);
-        } else {
-            self.signal(&other.node, Control::Link { from: own, to: other.clone() }, None);
+            return;
+        }
+        // What the peer hears must not depend on which of two threads is faster, so it is told under the lock.
+        let told = process.relate(|relations| match relations.activate(other) {
+            true => self.post(&other.node, Control::Link { from: own, to: other.clone() }, None, true),
+            false => Ok(()),
+        });
+        if let Some(Err(unsent)) = told {
+            self.unsent(*unsent);
         }
     }
 
     fn link_local(self: &Arc<Self>, process: &Arc<Process>, own: Pid, other: &Pid) {
-        let linked = self.find(other).and_then(|target| {
-            let entry = own.clone();
-            target.relate(move |relations| {
-                relations.links.entry(entry).or_insert(LinkState { active: true, unlinking: None });
-            })?;
-            Some(target)
-        });
-        match linked {
-            None => self.link_exit(process, other, Bytes::from_static(NOPROC)),
-            Some(target) if !process.is_alive() => {
-                // We ended in between and may have told it before it knew us.
-                let reason = process.exit_reason().unwrap_or_else(|| Bytes::from_static(NOPROC));
-                self.link_exit(&target, &own, reason);
+        let broken = {
+            let _both_sides = self.local_links.lock();
+            if process.relate(|relations| relations.activate(other)) != Some(true) {
+                return;
             }
-            Some(_) => {}
+            let target = self.find(other);
+            let linked =
+                target.as_ref().and_then(|target| target.relate(|relations| relations.activate(&own)));
+            match target {
+                Some(_) if linked.is_none() => Some((process.clone(), other.clone(), None)),
+                None => Some((process.clone(), other.clone(), None)),
+                // We ended in between and may have told it before it knew us.
+                Some(target) if !process.is_alive() => Some((target, own, process.exit_reason())),
+                Some(_) => None,
+            }
+        };
+        if let Some((process, from, reason)) = broken {
+            self.link_exit(&process, &from, reason.unwrap_or_else(|| Bytes::from_static(NOPROC)));
         }
     }
 
     /// `unlink/1`.
     pub(crate) fn unlink(self: &Arc<Self>, process: &Arc<Process>, other: &Pid) {
-        let local = self.is_local(other);
-        let id = process.relations(|relations| {
-            if local {
-                relations.links.remove(other);
-                return None;
-            }
-            let link = relations.links.get_mut(other).filter(|link| link.active)?;
-            relations.last_unlink = relations.last_unlink.wrapping_add(1).max(1);
-            *link = LinkState { active: false, unlinking: Some(relations.last_unlink) };
-            Some(relations.last_unlink)
-        });
         let own = self.pid_of(process);
-        if local {
+        if self.is_local(other) {
+            let _both_sides = self.local_links.lock();
+            process.relations(|relations| relations.links.remove(other));
             if let Some(target) = self.find(other) {
                 target.relations(|relations| relations.links.remove(&own));
             }
-        } else if let Some(id) = id {
-            self.signal(&other.node, Control::UnlinkId { id, from: own, to: other.clone() }, None);
+            return;
+        }
+        let without_id = self.peers.link(&other.node).is_some_and(|link| !link.flags.has(Flags::UNLINK_ID));
+        let told = process.relations(|relations| {
+            let link = relations.links.get_mut(other).filter(|link| link.active)?;
+            relations.last_unlink = relations.last_unlink.wrapping_add(1).max(1);
+            let id = relations.last_unlink;
+            *link = LinkState { active: false, unlinking: Some(id) };
+            if without_id {
+                // Nobody will acknowledge it.
+                relations.links.remove(other);
+            }
+            Some(self.post(&other.node, Control::UnlinkId { id, from: own, to: other.clone() }, None, false))
+        });
+        if let Some(Err(unsent)) = told {
+            self.unsent(*unsent);
         }
     }
 
@@ -103,17 +111,25 @@ impl Inner {
         }
     }
 
-    /// A peer unlinked; it is answered even when the process is long gone.
+    /// A peer unlinked; it is answered even when the process is long gone, and before anything else is said to it.
     pub(crate) fn on_unlink(self: &Arc<Self>, id: u64, from: Pid, to: Pid) {
-        if let Some(process) = self.find(&to) {
+        let node = from.node.clone();
+        let acknowledge = || {
+            let control = Control::UnlinkIdAck { id, from: to.clone(), to: from.clone() };
+            let _ = self.post(&node, control, None, false);
+        };
+        let answered = self.find(&to).is_some_and(|process| {
             process.relations(|relations| {
                 if relations.links.get(&from).is_some_and(|link| link.active) {
                     relations.links.remove(&from);
                 }
-            });
+                acknowledge();
+                true
+            })
+        });
+        if !answered {
+            acknowledge();
         }
-        let node = from.node.clone();
-        self.signal(&node, Control::UnlinkIdAck { id, from: to, to: from }, None);
     }
 
     /// A peer acknowledged our unlink.
@@ -129,13 +145,18 @@ impl Inner {
 
     /// A link of `process` to `from` broke.
     pub(crate) fn link_exit(self: &Arc<Self>, process: &Arc<Process>, from: &Pid, reason: Bytes) {
+        if let Some(reason) = self.break_link(process, from, reason) {
+            self.end(process, reason);
+        }
+    }
+
+    /// Delivers the exit signal of a link; the reason to end with, if the process does not survive it.
+    fn break_link(&self, process: &Process, from: &Pid, reason: Bytes) -> Option<Bytes> {
         let active = process.relations(|relations| match relations.links.get(from) {
             Some(link) if link.active => relations.links.remove(from).is_some(),
             _ => false,
         });
-        if active {
-            self.receive_exit(process, from, reason);
-        }
+        active.then(|| receive_exit(process, from, reason)).flatten()
     }
 
     /// `exit(Pid, Reason)` reached `process`.
@@ -144,17 +165,7 @@ impl Inner {
             self.end(process, Bytes::from_static(KILLED));
         } else if reason.as_ref() == NORMAL && self.pid_of(process) == *from && !process.traps_exit() {
             self.end(process, reason);
-        } else {
-            self.receive_exit(process, from, reason);
-        }
-    }
-
-    fn receive_exit(self: &Arc<Self>, process: &Arc<Process>, from: &Pid, reason: Bytes) {
-        if process.traps_exit() {
-            let mut writer = Writer::new();
-            writer.tuple(3).atom("EXIT").pid(from).raw_unchecked(&reason);
-            process.signal(Message::new(MessageKind::Exit, Some(from.clone()), finish(writer)));
-        } else if reason.as_ref() != NORMAL {
+        } else if let Some(reason) = receive_exit(process, from, reason) {
             self.end(process, reason);
         }
     }
@@ -171,19 +182,34 @@ impl Inner {
         self.signal(&to.node, control, Some(reason));
     }
 
-    /// Tells the linked process `to` that `from` ended.
+    /// Tells the linked process `to` that `from` ended. Without a connection it has heard so already.
     pub(crate) fn exit_signal(self: &Arc<Self>, node: &Atom, from: Pid, to: Pid, reason: &[u8]) {
-        self.signal(node, Control::PayloadExit { from, to, token: None }, Some(reason));
+        self.signal_if_connected(node, Control::PayloadExit { from, to, token: None }, Some(reason));
     }
 
-    /// Ends a process and tells everybody who must know.
+    /// Ends a process and tells everybody who must know. A chain of links may be long, so it is followed in a loop.
     pub(crate) fn end(self: &Arc<Self>, process: &Arc<Process>, reason: Bytes) {
+        let mut ending = VecDeque::from([(process.clone(), reason)]);
+        while let Some((process, reason)) = ending.pop_front() {
+            self.end_one(&process, reason, &mut ending);
+        }
+    }
+
+    fn end_one(
+        self: &Arc<Self>,
+        process: &Arc<Process>,
+        reason: Bytes,
+        ending: &mut VecDeque<(Arc<Process>, Bytes)>,
+    ) {
         let Some(remains) = process.close(reason.clone()) else { return };
         let own = self.pid_of(process);
         let relations = remains.relations;
         self.processes.remove(process);
         if let Some(name) = &relations.name {
             self.processes.forget_name(name, process);
+        }
+        if relations.watches_nodes {
+            self.events.forget(process);
         }
         self.forget_aliases(relations.aliases.keys());
         for (other, link) in relations.links {
@@ -192,7 +218,8 @@ impl Inner {
             }
             if self.is_local(&other) {
                 if let Some(target) = self.find(&other) {
-                    self.link_exit(&target, &own, reason.clone());
+                    let fatal = self.break_link(&target, &own, reason.clone());
+                    ending.extend(fatal.map(|reason| (target, reason)));
                 }
             } else {
                 let node = other.node.clone();
@@ -200,11 +227,30 @@ impl Inner {
             }
         }
         self.end_monitors(&own, relations.watching, relations.watchers, &reason);
-        for message in remains.unread {
-            if let Some(request) = message.request {
-                drop(request); // an unanswered request ends its process
-            }
-        }
+        // A request that nobody will answer any more ends its process.
+        let unanswered = remains.unread.into_iter().filter_map(|message| message.request?.into_process());
+        ending.extend(unanswered.map(|process| (process, Bytes::from_static(KILLED))));
+    }
+}
+
+/// An exit signal arrived. The reason to end with, if the process neither traps it nor ignores it.
+fn receive_exit(process: &Process, from: &Pid, reason: Bytes) -> Option<Bytes> {
+    if process.traps_exit() {
+        let mut writer = Writer::new();
+        writer.tuple(3).atom("EXIT").pid(from).raw_unchecked(&reason);
+        process.signal(Message::new(MessageKind::Exit, Some(from.clone()), finish(writer)));
+        return None;
+    }
+    (reason.as_ref() != NORMAL).then_some(reason)
+}
+
+impl Relations {
+    /// Makes the link to `other` active; false if it was.
+    fn activate(&mut self, other: &Pid) -> bool {
+        let link = self.links.entry(other.clone()).or_default();
+        let fresh = !link.active;
+        *link = LinkState { active: true, unlinking: None };
+        fresh
     }
 }
 

@@ -24,7 +24,9 @@ pub mod process;
 mod registry;
 pub(crate) mod router;
 pub mod send;
+mod signals;
 pub mod spawn;
+mod ticktime;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -36,6 +38,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result};
+use crate::log;
 use crate::net::epmd::{EpmdConfig, Registration};
 use crate::net::link::{DownReason, Link};
 use crate::net::listen;
@@ -58,6 +61,9 @@ const NO_NODE: &str = "nonode@nohost";
 
 /// The name of a node that asks the first peer it calls for one, as `erl -name undefined`.
 const UNDEFINED: &str = "undefined";
+
+/// How long stopping waits for peers to take what was sent to them; no exit of a program takes longer than a second.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Smallest creation used: lower ones are reserved for old peers.
 pub(crate) const MIN_CREATION: u32 = 4;
@@ -83,6 +89,8 @@ struct Identity {
     name: Option<NodeName>,
     atom: Atom,
     creation: u32,
+    /// The peer that granted the name; it is lost with the connection to it.
+    granted_by: Option<Atom>,
 }
 
 /// Everything a node consists of; services and the FFI hold it by [`Node`].
@@ -102,7 +110,10 @@ pub(crate) struct Inner {
     pub(crate) aliases: RwLock<HashMap<Reference, Arc<Process>>>,
     references: AtomicU64,
     reference_salt: u32,
-    ticktime_ms: AtomicU64,
+    ticks: ticktime::Ticks,
+    allow: RwLock<Option<Vec<Atom>>>,
+    /// Held while both sides of a link between two local processes change.
+    pub(crate) local_links: Mutex<()>,
     stopped: AtomicBool,
     tasks: Mutex<Vec<AbortHandle>>,
     registration: Mutex<Option<Registration>>,
@@ -172,11 +183,13 @@ impl Node {
         let inner = Arc::new(Inner {
             epmd,
             cookies: Cookies::load(&config.cookie)?,
-            ticktime_ms: AtomicU64::new(config.ticktime.as_millis() as u64),
+            ticks: ticktime::Ticks::new(config.ticktime),
+            allow: RwLock::new(config.allow.clone()),
+            local_links: Mutex::default(),
             config,
             runtime,
             citizen,
-            identity: RwLock::new(Identity { name, atom, creation: 0 }),
+            identity: RwLock::new(Identity { name, atom, creation: 0, granted_by: None }),
             processes: Registry::default(),
             peers: Peers::default(),
             callers: Mutex::default(),
@@ -292,6 +305,20 @@ impl Node {
         self.inner().processes.whereis(&name).map(|process| self.inner().pid_of(&process))
     }
 
+    /// How many mailboxes and processes that serve requests live here, those of the node itself included. The limit is
+    /// 268,435,455.
+    pub fn process_count(&self) -> usize {
+        self.inner().processes.len()
+    }
+
+    /// Allows these nodes, and no others, to be connected: `name@host`, `host` or `name@`, as `net_kernel:allow/1`. Later
+    /// calls add to the list; it cannot shrink. Connections that exist stay.
+    pub fn allow(&self, nodes: &[&str]) -> Result<()> {
+        let mut more = nodes.iter().map(|node| Atom::new(node)).collect::<Result<Vec<_>, _>>()?;
+        self.inner().allow.write().get_or_insert_with(Vec::new).append(&mut more);
+        Ok(())
+    }
+
     /// Takes `name` away from whoever has it; false if nobody does.
     pub fn unregister(&self, name: &str) -> bool {
         Atom::new(name).is_ok_and(|name| self.inner().processes.unregister(&name).is_some())
@@ -401,10 +428,6 @@ impl Inner {
         }
     }
 
-    pub(crate) fn ticktime(&self) -> Duration {
-        Duration::from_millis(self.ticktime_ms.load(Ordering::Relaxed))
-    }
-
     /// A node started as `undefined` asks the first peer it calls for a name.
     pub(crate) fn asks_for_name(&self) -> bool {
         self.config.name == UNDEFINED
@@ -415,15 +438,39 @@ impl Inner {
     }
 
     /// Takes the name that a peer granted.
-    pub(crate) fn adopt_name(&self, established: &Established) {
+    pub(crate) fn adopt_name(&self, established: &Established, peer: &Atom) {
         let mut identity = self.identity.write();
         if identity.name.is_some() {
             return;
         }
         if let Ok(atom) = Atom::new(established.ours.as_str()) {
-            *identity =
-                Identity { name: Some(established.ours.clone()), atom, creation: established.our_creation };
+            log::info(format_args!("{peer} granted the name {atom}"));
+            *identity = Identity {
+                name: Some(established.ours.clone()),
+                atom,
+                creation: established.our_creation,
+                granted_by: Some(peer.clone()),
+            };
         }
+    }
+
+    /// Without the peer that granted our name we have none: it may give it to somebody else.
+    pub(crate) fn lose_granted_name(&self, peer: &Atom) {
+        {
+            let mut identity = self.identity.write();
+            if identity.granted_by.as_ref() != Some(peer) {
+                return;
+            }
+            let atom = Atom::from_static(NO_NODE);
+            *identity = Identity { name: None, atom, creation: 0, granted_by: None };
+        }
+        for link in self.peers.links() {
+            link.close(DownReason::Disconnect);
+        }
+    }
+
+    pub(crate) fn is_allowed(&self, peer: &NodeName) -> bool {
+        self.allow.read().as_ref().is_none_or(|allow| peers::allowed(allow, peer))
     }
 
     /// Runs `future` on the runtime and waits for it on this thread.
@@ -503,7 +550,15 @@ impl Inner {
         for process in self.processes.all() {
             self.end(&process, bytes::Bytes::from_static(b"\x77\x08shutdown"));
         }
-        for link in self.peers.links() {
+        self.peers.stop();
+        let links = self.peers.links();
+        if tokio::runtime::Handle::try_current().is_err() {
+            let deadline = Instant::now() + FAREWELL;
+            for link in &links {
+                link.drain(deadline);
+            }
+        }
+        for link in links {
             link.close(DownReason::Stopped);
         }
         let registration = self.registration.lock().take();

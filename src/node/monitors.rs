@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::node::links::{finish, NOPROC};
 use crate::node::message::{Message, MessageKind};
-use crate::node::process::{AliasMode, Process, Watched, Watcher};
+use crate::node::process::{AliasMode, Process, Relations, Watched, Watcher};
 use crate::node::Inner;
 use crate::proto::control::{Control, Target};
 use crate::term::{Atom, Pid, Reference, Writer};
@@ -27,11 +27,24 @@ impl Inner {
         if let Some(mode) = alias {
             self.add_alias(process, reference.clone(), mode);
         }
-        let (entry, key) = (target.clone(), reference.clone());
-        if process.relate(|relations| relations.watching.insert(key, entry)).is_none() {
-            return reference;
-        }
         let watcher = self.pid_of(process);
+        let asked = match &target {
+            Watched::Pid(pid) if !self.is_local(pid) => Some((&pid.node, Target::Pid(pid.clone()))),
+            Watched::Name(name, node) if !self.is_our_name(node) => Some((node, Target::Name(name.clone()))),
+            _ => None,
+        };
+        // Under the lock: a connection that is lost meanwhile finds the monitor, or has not been asked for it.
+        let told = process.relate(|relations| {
+            relations.watching.insert(reference.clone(), target.clone());
+            let Some((node, to)) = asked else { return Ok(()) };
+            let control = Control::MonitorP { from: watcher.clone(), to, reference: reference.clone() };
+            self.post(node, control, None, true)
+        });
+        match told {
+            Some(Ok(())) => {}
+            Some(Err(unsent)) => self.unsent(*unsent),
+            None => return reference,
+        }
         match target {
             Watched::Pid(pid) if self.is_local(&pid) => {
                 let found = self.find(&pid);
@@ -41,18 +54,7 @@ impl Inner {
                 let found = self.processes.whereis(&name);
                 self.watch_local(process, found, watcher, Some(name), &reference);
             }
-            Watched::Pid(pid) => {
-                let node = pid.node.clone();
-                let control =
-                    Control::MonitorP { from: watcher, to: Target::Pid(pid), reference: reference.clone() };
-                self.signal(&node, control, None);
-            }
-            Watched::Name(name, node) => {
-                let control =
-                    Control::MonitorP { from: watcher, to: Target::Name(name), reference: reference.clone() };
-                self.signal(&node, control, None);
-            }
-            Watched::Spawning { .. } => {}
+            Watched::Pid(_) | Watched::Name(..) | Watched::Spawning { .. } => {}
         }
         reference
     }
@@ -101,9 +103,7 @@ impl Inner {
                 return;
             }
             Watched::Name(name, node) if self.is_our_name(node) => {
-                if let Some(process) = self.processes.whereis(name) {
-                    process.relations(|relations| drop(relations.watchers.remove(reference)));
-                }
+                self.forget_watcher(name, watcher, reference);
                 return;
             }
             Watched::Pid(pid) => (pid.node.clone(), Target::Pid(pid.clone())),
@@ -129,7 +129,7 @@ impl Inner {
             .and_then(|process| process.relate(|relations| drop(relations.watchers.insert(key, watcher))));
         if watched.is_none() {
             let node = from.node.clone();
-            self.signal(
+            self.signal_if_connected(
                 &node,
                 Control::PayloadMonitorPExit { from: target, to: from, reference },
                 Some(NOPROC),
@@ -138,20 +138,25 @@ impl Inner {
     }
 
     /// A peer's process stopped watching.
-    pub(crate) fn on_demonitor(&self, target: &Target, reference: &Reference) {
-        let process = match target {
-            Target::Pid(pid) => self.find(pid),
-            Target::Name(name) => self.processes.whereis(name),
-        };
-        let remove = |process: Arc<Process>| {
-            process.relations(|relations| relations.watchers.remove(reference).is_some())
-        };
-        if process.is_some_and(remove) {
-            return;
+    pub(crate) fn on_demonitor(&self, from: &Pid, target: &Target, reference: &Reference) {
+        match target {
+            Target::Name(name) => self.forget_watcher(name, from, reference),
+            Target::Pid(pid) => {
+                if let Some(process) = self.find(pid) {
+                    process.relations(|relations| relations.forget_watcher(from, reference));
+                }
+            }
         }
-        if let Target::Name(_) = target {
-            // The monitor follows the process, not the name: somebody else may have the name by now.
-            let _ = self.processes.all().into_iter().any(remove);
+    }
+
+    /// Ends the monitor that `watcher` made by name. It follows the process that had the name then.
+    fn forget_watcher(&self, name: &Atom, watcher: &Pid, reference: &Reference) {
+        let forget = |process: Arc<Process>| {
+            process.relations(|relations| relations.forget_watcher(watcher, reference))
+        };
+        let owner = self.processes.whereis(name);
+        if !owner.is_some_and(forget) {
+            let _ = self.processes.all().into_iter().any(forget);
         }
     }
 
@@ -182,8 +187,18 @@ impl Inner {
     }
 
     /// A peer says that what we watched ended.
-    pub(crate) fn on_monitor_exit(self: &Arc<Self>, to: &Pid, reference: &Reference, reason: &[u8]) {
-        if let Some(process) = self.find(to) {
+    pub(crate) fn on_monitor_exit(
+        self: &Arc<Self>,
+        peer: &Atom,
+        to: &Pid,
+        reference: &Reference,
+        reason: &[u8],
+    ) {
+        let Some(process) = self.find(to) else { return };
+        let theirs = process.relations(|relations| {
+            relations.watching.get(reference).is_some_and(|watched| watched.node() == peer)
+        });
+        if theirs {
             self.down(&process, reference, reason);
         }
     }
@@ -214,5 +229,13 @@ impl Inner {
             let control = Control::PayloadMonitorPExit { from: target, to: watcher.pid, reference };
             self.signal_if_connected(&node, control, Some(reason));
         }
+    }
+}
+
+impl Relations {
+    /// Ends the monitor `reference` of `watcher`; false if there is none.
+    fn forget_watcher(&mut self, watcher: &Pid, reference: &Reference) -> bool {
+        let theirs = self.watchers.get(reference).is_some_and(|known| known.pid == *watcher);
+        theirs && self.watchers.remove(reference).is_some()
     }
 }

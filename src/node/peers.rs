@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
@@ -21,7 +22,9 @@ use crate::net::link::{DownReason, Link, LinkParams};
 use crate::net::listen::Gate;
 use crate::net::transport::Transport;
 use crate::node::config::AutoConnect;
+use crate::node::signals::{put, Unsent, Waiting};
 use crate::node::{Inner, MIN_CREATION};
+use crate::proto::control::Control;
 use crate::proto::flags::Flags;
 use crate::proto::handshake::{
     AcceptorParams, Decision, Established, Framing, Hello, InitiatorParams, OurName, PeerName,
@@ -53,6 +56,10 @@ struct Entry {
     /// A handshake that wants to replace `up`.
     replacing: Option<u64>,
     waiters: Vec<oneshot::Sender<Result<()>>>,
+    /// Signals for the connection that is being made, in order.
+    signals: Vec<Waiting>,
+    /// A name that we granted; it is forgotten with its connection.
+    granted: bool,
     /// Was connected once and lost; `AutoConnect::Once` asks.
     lost: bool,
 }
@@ -61,6 +68,34 @@ struct Attempt {
     id: u64,
     /// Aborts our own call; a caller's handshake ends by itself when it finds another id here.
     ours: Option<AbortHandle>,
+    /// It has a socket: the other side may know of it.
+    opened: Arc<AtomicBool>,
+}
+
+impl Attempt {
+    /// A caller's handshake.
+    fn theirs(id: u64) -> Attempt {
+        Attempt { id, ours: None, opened: Arc::new(AtomicBool::new(true)) }
+    }
+}
+
+/// A challenge that waits for its answer; forgotten when dropped.
+struct Issued<'a> {
+    peers: &'a Peers,
+    attempt: u64,
+}
+
+impl<'a> Issued<'a> {
+    fn new(peers: &'a Peers, attempt: u64, challenge: u32) -> Issued<'a> {
+        peers.challenges.lock().insert(attempt, challenge);
+        Issued { peers, attempt }
+    }
+}
+
+impl Drop for Issued<'_> {
+    fn drop(&mut self) {
+        self.peers.challenges.lock().remove(&self.attempt);
+    }
 }
 
 impl Peers {
@@ -76,20 +111,42 @@ impl Peers {
         self.entries.lock().keys().cloned().collect()
     }
 
-    fn finish(&self, node: &Atom, attempt: u64, outcome: Result<()>) {
+    /// The attempt failed: tells those who wait, and gives the signals back that will not be sent.
+    #[must_use]
+    fn fail(&self, node: &Atom, attempt: u64, error: &Error) -> Vec<Waiting> {
         let mut entries = self.entries.lock();
-        let Some(entry) = entries.get_mut(node) else { return };
+        let Some(entry) = entries.get_mut(node) else { return Vec::new() };
         if entry.replacing == Some(attempt) {
             entry.replacing = None;
         }
         if entry.pending.as_ref().is_none_or(|pending| pending.id != attempt) {
-            return;
+            return Vec::new();
         }
         entry.pending = None;
         let waiters = std::mem::take(&mut entry.waiters);
+        let signals = std::mem::take(&mut entry.signals);
+        if entry.granted && entry.up.is_none() {
+            entries.remove(node);
+        }
         drop(entries);
         for waiter in waiters {
-            let _ = waiter.send(outcome.clone());
+            let _ = waiter.send(Err(error.clone()));
+        }
+        signals
+    }
+
+    /// Nothing is waited for any more: the node stops.
+    pub(crate) fn stop(&self) {
+        let mut waiters = Vec::new();
+        for entry in self.entries.lock().values_mut() {
+            if let Some(attempt) = entry.pending.take() {
+                attempt.ours.inspect(AbortHandle::abort);
+            }
+            entry.signals.clear();
+            waiters.append(&mut entry.waiters);
+        }
+        for waiter in waiters {
+            let _ = waiter.send(Err(Error::Closed("node")));
         }
     }
 
@@ -108,40 +165,99 @@ impl Inner {
         if self.is_our_name(node) {
             return Ok(());
         }
-        if self.peers.link(node).is_some() {
-            return Ok(());
-        }
-        let peer = NodeName::new(node.as_str())?;
-        self.check_callable(&peer)?;
-        let receiver = {
-            let mut entries = self.peers.entries.lock();
-            if entries.len() >= MAX_KNOWN && !entries.contains_key(node) {
-                return Err(Error::Limit("100000 node names are known: no further ones are accepted".into()));
-            }
-            let entry = entries.entry(node.clone()).or_default();
-            if entry.up.is_some() {
+        loop {
+            if self.peers.link(node).is_some() {
                 return Ok(());
             }
-            let (sender, receiver) = oneshot::channel();
-            entry.waiters.push(sender);
-            if entry.pending.is_none() {
-                let id = self.peers.attempts.fetch_add(1, Ordering::Relaxed);
-                let task = self.runtime.spawn(self.clone().call(id, node.clone(), peer));
-                entry.pending = Some(Attempt { id, ours: Some(task.abort_handle()) });
+            let ending = {
+                let mut entries = self.peers.entries.lock();
+                let entry = self.entry(&mut entries, node)?;
+                match &entry.up {
+                    Some(link) if !link.is_closing() => return Ok(()),
+                    Some(link) => Err(link.clone()),
+                    None => {
+                        let (sender, receiver) = oneshot::channel();
+                        entry.waiters.push(sender);
+                        self.begin(entry, node)?;
+                        Ok(receiver)
+                    }
+                }
+            };
+            match ending {
+                Ok(receiver) => return receiver.await.unwrap_or_else(|_| Err(Error::Closed("node"))),
+                // Its end is still being told; the next connection comes after that.
+                Err(link) => link.gone().await,
             }
-            receiver
-        };
-        receiver.await.unwrap_or(Err(Error::Closed("node")))
+        }
+    }
+
+    /// The entry of a node that may be called.
+    fn entry<'e>(&self, entries: &'e mut HashMap<Atom, Entry>, node: &Atom) -> Result<&'e mut Entry> {
+        if self.is_stopped() {
+            return Err(Error::Closed("node"));
+        }
+        self.check_callable(&NodeName::new(node.as_str())?)?;
+        if entries.len() >= MAX_KNOWN && !entries.contains_key(node) {
+            return Err(Error::Limit("100000 node names are known: no further ones are accepted".into()));
+        }
+        Ok(entries.entry(node.clone()).or_default())
+    }
+
+    /// Calls the node unless that is under way.
+    fn begin(self: &Arc<Self>, entry: &mut Entry, node: &Atom) -> Result<()> {
+        if entry.pending.is_none() {
+            let peer = NodeName::new(node.as_str())?;
+            let id = self.peers.attempts.fetch_add(1, Ordering::Relaxed);
+            let opened = Arc::new(AtomicBool::new(false));
+            let task = self.runtime.spawn(self.clone().call(id, node.clone(), peer, opened.clone()));
+            entry.pending = Some(Attempt { id, ours: Some(task.abort_handle()), opened });
+        }
+        Ok(())
+    }
+
+    /// A signal to a node without a link: it waits for the connection that is being made, or with `connect` for one that
+    /// is begun now.
+    pub(crate) fn queue_signal(
+        self: &Arc<Self>,
+        node: &Atom,
+        control: Control,
+        payload: Option<&[u8]>,
+        connect: bool,
+    ) -> Result<(), Box<Unsent>> {
+        let mut entries = self.peers.entries.lock();
+        if let Some(link) = entries.get(node).and_then(|entry| entry.up.clone()) {
+            drop(entries);
+            return put(&link, control, payload);
+        }
+        let waiting =
+            entries.get(node).is_some_and(|entry| entry.pending.is_some() && !entry.signals.is_empty());
+        let lost = entries.get(node).is_some_and(|entry| entry.lost);
+        if !waiting && !(connect && self.may_connect(lost)) {
+            return Err(Unsent::unconnected(control));
+        }
+        let queued = self.entry(&mut entries, node).and_then(|entry| self.begin(entry, node).map(|()| entry));
+        match queued {
+            Err(_) => Err(Unsent::unconnected(control)),
+            Ok(entry) => {
+                entry.signals.push(Waiting { control, payload: payload.map(Bytes::copy_from_slice) });
+                Ok(())
+            }
+        }
+    }
+
+    /// An attempt failed.
+    fn give_up(self: &Arc<Self>, node: &Atom, attempt: u64, error: &Error) {
+        for signal in self.peers.fail(node, attempt, error) {
+            self.unsent(*Unsent::unconnected(signal.control));
+        }
     }
 
     fn check_callable(&self, peer: &NodeName) -> Result<()> {
-        if let Some(allow) = &self.config.allow {
-            if !allowed(allow, peer) {
-                return Err(Error::Refused {
-                    node: peer.to_string(),
-                    why: "it is not on this node's allow-list".into(),
-                });
-            }
+        if !self.is_allowed(peer) {
+            return Err(Error::Refused {
+                node: peer.to_string(),
+                why: "it is not on this node's allow-list".into(),
+            });
         }
         match self.node_name() {
             Some(ours) => ours.check_call(peer),
@@ -151,16 +267,15 @@ impl Inner {
     }
 
     /// One call of ours, from epmd to the link.
-    async fn call(self: Arc<Self>, id: u64, node: Atom, peer: NodeName) {
+    async fn call(self: Arc<Self>, id: u64, node: Atom, peer: NodeName, opened: Arc<AtomicBool>) {
         let deadline = dial::deadline(self.config.setup_time);
-        let outcome = match tokio::time::timeout_at(deadline, self.try_call(id, &node, &peer, deadline)).await
-        {
+        let attempt = self.try_call(id, &node, &peer, deadline, &opened);
+        let outcome = match tokio::time::timeout_at(deadline, attempt).await {
             Ok(outcome) => outcome,
             Err(_) => Err(DialError::Failed(Error::Timeout(
                 format!("{peer} did not finish the handshake within {:?}", self.config.setup_time).into(),
             ))),
         };
-        self.peers.challenges.lock().remove(&id);
         let error = match outcome {
             Ok((transport, established)) => {
                 self.establish(id, &node, transport, established);
@@ -174,7 +289,7 @@ impl Inner {
             }
         };
         log::debug(format_args!("no connection to {node}: {error}"));
-        self.peers.finish(&node, id, Err(error));
+        self.give_up(&node, id, &error);
     }
 
     async fn try_call(
@@ -183,6 +298,7 @@ impl Inner {
         node: &Atom,
         peer: &NodeName,
         deadline: tokio::time::Instant,
+        opened: &AtomicBool,
     ) -> Result<(Transport, Established), DialError> {
         let route = Route {
             peer,
@@ -192,12 +308,14 @@ impl Inner {
             deadline,
         };
         let mut transport = dial::open(&route).await?;
+        opened.store(true, Ordering::Relaxed);
         let ours = match self.node_name() {
             Some(name) => OurName::Node { name, creation: self.creation() },
             None => OurName::Dynamic { host: self.host()? },
         };
         let challenge = random_u32()?;
-        self.peers.challenges.lock().insert(id, challenge);
+        // The attempt may be aborted at any point; its challenge goes with it.
+        let _issued = Issued::new(&self.peers, id, challenge);
         let params = InitiatorParams {
             ours,
             flags: self.our_flags(),
@@ -233,20 +351,26 @@ impl Inner {
             }
         }
         entry.replacing = None;
-        self.adopt_name(&established);
+        self.adopt_name(&established, node);
         let params = LinkParams {
             peer: node.clone(),
             ours: Atom::new(established.ours.as_str()).unwrap_or_else(|_| self.name()),
+            creation: established.creation,
             flags: established.flags,
             busy_limit: self.config.busy_limit,
             max_message: self.config.max_message,
-            ticktime: self.ticktime(),
+            ticktime: self.ticks().0,
+            patience: self.ticks().1,
             tick_intensity: self.config.tick_intensity,
         };
         let Transport { reader, writer } = transport;
         let link = Link::start(params, writer, self.runtime.clone());
         entry.up = Some(link.clone());
         let waiters = std::mem::take(&mut entry.waiters);
+        let signals = std::mem::take(&mut entry.signals);
+        // What waited goes first: nobody sees the link before.
+        let sent = signals.into_iter().map(|signal| put(&link, signal.control, signal.payload.as_deref()));
+        let unsent: Vec<_> = sent.filter_map(Result::err).collect();
         self.peers.links.write().insert(node.clone(), link.clone());
         drop(entries);
         log::info(format_args!("connected to {node}"));
@@ -254,6 +378,9 @@ impl Inner {
         link.read(reader, established.leftover, self.clone());
         for waiter in waiters {
             let _ = waiter.send(Ok(()));
+        }
+        for signal in unsent {
+            self.unsent(*signal);
         }
     }
 
@@ -272,16 +399,26 @@ impl Inner {
             if entry.up.as_ref().is_some_and(|known| Arc::ptr_eq(known, link)) {
                 entry.up = None;
                 entry.lost = true;
+                if entry.granted && entry.pending.is_none() && entry.replacing.is_none() {
+                    entries.remove(&link.peer);
+                }
             }
         }
+        drop(entries);
+        self.lose_granted_name(&link.peer);
     }
 
     /// Whether sending to `node` may connect.
     pub(crate) fn may_auto_connect(&self, node: &Atom) -> bool {
+        self.may_connect(self.peers.entries.lock().get(node).is_some_and(|entry| entry.lost))
+    }
+
+    /// The same for a node of which it is known whether it was connected and lost.
+    fn may_connect(&self, lost: bool) -> bool {
         match self.config.auto_connect {
             AutoConnect::Always => true,
             AutoConnect::Never => false,
-            AutoConnect::Once => !self.peers.entries.lock().get(node).is_some_and(|entry| entry.lost),
+            AutoConnect::Once => !lost,
         }
     }
 
@@ -331,7 +468,7 @@ impl Gate for Inner {
             log::warn(format_args!("a node that calls itself {name}, our own name, was refused"));
             return Decision::Nok;
         }
-        if self.config.allow.as_ref().is_some_and(|allow| !allowed(allow, &name)) {
+        if !self.is_allowed(&name) {
             log::warn(format_args!("Connection attempt from disallowed node {name}"));
             return Decision::NotAllowed;
         }
@@ -351,21 +488,23 @@ impl Gate for Inner {
         }
         match &entry.pending {
             None => {
-                entry.pending = Some(Attempt { id: attempt, ours: None });
+                entry.pending = Some(Attempt::theirs(attempt));
                 Decision::Ok(cookie)
             }
-            Some(_) if ours > name => Decision::Nok,
+            // A call of ours that has no socket yet gives way to one that is here already, whatever the names say.
+            Some(pending) if ours > name && pending.opened.load(Ordering::Relaxed) => Decision::Nok,
             Some(pending) => {
                 pending.ours.as_ref().inspect(|task| task.abort());
-                entry.pending = Some(Attempt { id: attempt, ours: None });
+                entry.pending = Some(Attempt::theirs(attempt));
                 Decision::OkSimultaneous(cookie)
             }
         }
     }
 
     async fn replace(&self, attempt: u64) {
-        let node = self.callers.lock().get(&attempt).cloned();
-        let link = node.and_then(|node| self.peers.link(&node));
+        let Some(node) = self.callers.lock().get(&attempt).cloned() else { return };
+        // Not the table of links: one that is ending has left that, and its end is not told yet.
+        let link = self.peers.entries.lock().get(&node).and_then(|entry| entry.up.clone());
         if let Some(link) = link {
             link.close(DownReason::Replaced);
             link.gone().await;
@@ -380,7 +519,7 @@ impl Gate for Inner {
         }
     }
 
-    fn farewell(&self, attempt: u64, remote: SocketAddr, error: Option<Error>) {
+    fn farewell(self: &Arc<Self>, attempt: u64, remote: SocketAddr, error: Option<Error>) {
         let node = self.callers.lock().remove(&attempt);
         self.peers.challenges.lock().remove(&attempt);
         let error = error.unwrap_or_else(|| Error::Limit("too many callers in the handshake".into()));
@@ -391,7 +530,7 @@ impl Gate for Inner {
             _ => log::debug(format_args!("handshake with {remote} ended: {error}")),
         }
         if let Some(node) = node {
-            self.peers.finish(&node, attempt, Err(error));
+            self.give_up(&node, attempt, &error);
         }
     }
 
@@ -419,7 +558,9 @@ impl Inner {
         if entries.len() >= MAX_KNOWN {
             return Decision::NotAllowed;
         }
-        entries.entry(node).or_default().pending = Some(Attempt { id: attempt, ours: None });
+        let entry = entries.entry(node).or_default();
+        entry.pending = Some(Attempt::theirs(attempt));
+        entry.granted = true;
         Decision::Named { name, creation, cookie }
     }
 }
@@ -437,7 +578,7 @@ fn random_name() -> Result<String> {
 }
 
 /// `net_kernel:allow/1`: entries are `name@host`, `host` or `name@`.
-fn allowed(allow: &[Atom], name: &NodeName) -> bool {
+pub(crate) fn allowed(allow: &[Atom], name: &NodeName) -> bool {
     allow.iter().any(|entry| match entry.as_str().split_once('@') {
         Some((alive, "")) => alive == name.alive(),
         Some(_) => entry.as_str() == name.as_str(),

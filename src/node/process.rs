@@ -13,13 +13,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-
 use crate::error::{Error, Result};
+use crate::net::link::Pause;
 use crate::node::message::{Message, MessageKind};
 use crate::term::{Atom, Pid, Reference};
+use bytes::Bytes;
+use parking_lot::Mutex;
 
 /// What happens when a mailbox is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,7 +38,7 @@ pub(crate) enum Delivery {
     /// Queued.
     Queued,
     /// Queued, but the mailbox is over its limit: wait for this before delivering more.
-    Full(Arc<Notify>),
+    Full(Arc<Pause>),
     /// Not queued: dropped by policy.
     Dropped,
     /// Not queued: the limit is met and the policy is to end the process.
@@ -104,6 +103,26 @@ pub(crate) struct Relations {
     pub(crate) aliases: HashMap<Reference, AliasMode>,
     pub(crate) name: Option<Atom>,
     pub(crate) last_unlink: u64,
+    /// It watches nodes, so `events` knows it.
+    pub(crate) watches_nodes: bool,
+}
+
+/// Tables above this many places are given back when they are empty.
+const KEEP_PLACES: usize = 64;
+
+impl Relations {
+    /// Gives the memory of emptied tables back: a million monitors may have come and gone.
+    fn shrink(&mut self) {
+        fn shrink<K, V>(table: &mut HashMap<K, V>) {
+            if table.is_empty() && table.capacity() > KEEP_PLACES {
+                *table = HashMap::new();
+            }
+        }
+        shrink(&mut self.links);
+        shrink(&mut self.watching);
+        shrink(&mut self.watchers);
+        shrink(&mut self.aliases);
+    }
 }
 
 /// The queue and everything else that changes.
@@ -114,7 +133,7 @@ struct State {
     waiters: Vec<(u64, Waker)>,
     next_waiter: u64,
     bell: Option<Bell>,
-    room: Option<Arc<Notify>>,
+    room: Option<Arc<Pause>>,
     relations: Option<Box<Relations>>,
     leader: Option<Box<Pid>>,
     trap_exit: bool,
@@ -185,7 +204,7 @@ impl Process {
         }
         state.push(message);
         if over {
-            let room = state.room.get_or_insert_with(|| Arc::new(Notify::new())).clone();
+            let room = state.room.get_or_insert_with(Arc::default).clone();
             return Delivery::Full(room);
         }
         Delivery::Queued
@@ -223,13 +242,19 @@ impl Process {
         if state.closed.is_some() {
             return None;
         }
-        Some(change(state.relations.get_or_insert_with(Default::default)))
+        let relations = state.relations.get_or_insert_with(Default::default);
+        let result = change(relations);
+        relations.shrink();
+        Some(result)
     }
 
     /// Like [`relate`](Self::relate), but makes no table where there is none.
     pub(crate) fn relations<T: Default>(&self, look: impl FnOnce(&mut Relations) -> T) -> T {
         let mut state = self.state.lock();
-        state.relations.as_deref_mut().map(look).unwrap_or_default()
+        let Some(relations) = state.relations.as_deref_mut() else { return T::default() };
+        let result = look(relations);
+        relations.shrink();
+        result
     }
 
     /// Removes a DOWN for `reference` that waits in the queue.
@@ -305,7 +330,7 @@ impl Process {
             bell.ring();
         }
         if let Some(room) = state.room.take() {
-            room.notify_waiters();
+            room.end();
         }
         let waiters = std::mem::take(&mut state.waiters);
         let relations = state.relations.take().map(|relations| *relations).unwrap_or_default();
@@ -373,7 +398,7 @@ impl State {
         }
         if self.bytes <= limits.bytes / 2 && self.queue.len() <= limits.count / 2 {
             if let Some(room) = self.room.take() {
-                room.notify_waiters();
+                room.end();
             }
         }
         Some(message)

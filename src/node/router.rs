@@ -1,21 +1,20 @@
 //! From connections to mailboxes and back: what each control message does (protocol section 5).
 //!
-//! Messages in: [`Upper`]. Signals out: `Inner::signal`. Sending of user messages is in `send`.
+//! Messages in: [`Upper`]. Signals out: `signals`. Sending of user messages is in `send`.
 //! Always true: a control message acts only for the peer that sent it; ids of third nodes end the connection.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 use crate::error::Malformed;
 use crate::log;
-use crate::net::link::{DownReason, Link, Upper};
+use crate::net::link::{DownReason, Link, Pause, Upper};
 use crate::node::links::NOCONNECTION;
 use crate::node::message::{Message, MessageKind};
 use crate::node::process::{Delivery, Process, Watched};
 use crate::node::Inner;
-use crate::proto::control::{AltactSignal, Control, SignalTarget};
+use crate::proto::control::{AltactSignal, Control, SignalTarget, Target};
 use crate::term::{Atom, Pid, Reference};
 
 impl Upper for Inner {
@@ -24,7 +23,7 @@ impl Upper for Inner {
         link: &Arc<Link>,
         control: Control,
         payload: Option<Bytes>,
-    ) -> Result<Option<Arc<Notify>>, Malformed> {
+    ) -> Result<Option<Arc<Pause>>, Malformed> {
         self.route(&link.peer, control, payload)
     }
 
@@ -48,7 +47,7 @@ impl Inner {
         peer: &Atom,
         control: Control,
         payload: Option<Bytes>,
-    ) -> Result<Option<Arc<Notify>>, Malformed> {
+    ) -> Result<Option<Arc<Pause>>, Malformed> {
         let payload = || payload.ok_or(Malformed::new("message without payload", 0));
         match control {
             Control::Send { to, .. } => Ok(self.deliver_pid(&to, None, payload()?)),
@@ -68,6 +67,10 @@ impl Inner {
                     SignalTarget::Alias(alias) => self.deliver_alias(alias, Some(from), payload),
                 })
             }
+            Control::SpawnRequest(request) => {
+                must_be(peer, &request.from)?;
+                self.on_spawn(*request, payload()?)
+            }
             other => self.route_signal(peer, other, payload).map(|()| None),
         }
     }
@@ -81,10 +84,12 @@ impl Inner {
         match control {
             Control::Link { from, to } => {
                 must_be(peer, &from)?;
+                must_be(&self.name(), &to)?;
                 self.on_link(from, &to);
             }
             Control::UnlinkId { id, from, to } => {
                 must_be(peer, &from)?;
+                must_be(&self.name(), &to)?;
                 self.on_unlink(id, from, to);
             }
             Control::UnlinkIdAck { id, from, to } => self.on_unlink_ack(id, &from, &to),
@@ -93,54 +98,58 @@ impl Inner {
                     process.relations(|relations| relations.links.remove(&from));
                 }
             }
-            Control::Exit { from, to, reason, .. } => self.on_exit(&from, &to, reason)?,
-            Control::PayloadExit { from, to, .. } => self.on_exit(&from, &to, payload()?)?,
-            Control::Exit2 { from, to, reason, .. } => self.on_exit2(&from, &to, reason)?,
-            Control::PayloadExit2 { from, to, .. } => self.on_exit2(&from, &to, payload()?)?,
+            Control::Exit { from, to, reason, .. } => self.on_exit(peer, &from, &to, reason)?,
+            Control::PayloadExit { from, to, .. } => self.on_exit(peer, &from, &to, payload()?)?,
+            Control::Exit2 { from, to, reason, .. } => self.on_exit2(peer, &from, &to, reason)?,
+            Control::PayloadExit2 { from, to, .. } => self.on_exit2(peer, &from, &to, payload()?)?,
             Control::MonitorP { from, to, reference } => {
                 must_be(peer, &from)?;
+                if let Target::Pid(pid) = &to {
+                    must_be(&self.name(), pid)?;
+                }
                 self.on_monitor(from, to, reference);
             }
-            Control::DemonitorP { to, reference, .. } => self.on_demonitor(&to, &reference),
+            Control::DemonitorP { from, to, reference } => {
+                must_be(peer, &from)?;
+                self.on_demonitor(&from, &to, &reference);
+            }
             Control::MonitorPExit { to, reference, reason, .. } => {
                 crate::term::validate(&reason, &[])?;
-                self.on_monitor_exit(&to, &reference, &reason);
+                self.on_monitor_exit(peer, &to, &reference, &reason);
             }
             Control::PayloadMonitorPExit { to, reference, .. } => {
                 let reason = payload()?;
                 crate::term::validate(&reason, &[])?;
-                self.on_monitor_exit(&to, &reference, &reason);
+                self.on_monitor_exit(peer, &to, &reference, &reason);
             }
             Control::GroupLeader { leader, pid } => {
                 if let Some(process) = self.find(&pid) {
                     process.set_leader(leader);
                 }
             }
-            Control::SpawnRequest(request) => {
-                must_be(peer, &request.from)?;
-                self.on_spawn(*request, payload()?)?;
-            }
-            Control::SpawnReply(reply) => self.on_spawn_reply(*reply),
+            Control::SpawnReply(reply) => self.on_spawn_reply(peer, *reply),
             Control::Send { .. }
             | Control::SendSender { .. }
             | Control::RegSend { .. }
             | Control::AliasSend { .. }
+            | Control::SpawnRequest(_)
             | Control::AltactSignal(_) => {}
         }
         Ok(())
     }
 
-    fn on_exit(self: &Arc<Self>, from: &Pid, to: &Pid, reason: Bytes) -> Result<(), Malformed> {
+    fn on_exit(self: &Arc<Self>, peer: &Atom, from: &Pid, to: &Pid, reason: Bytes) -> Result<(), Malformed> {
         crate::term::validate(&reason, &[])?;
-        if let Some(process) = self.find(to) {
+        // A peer speaks for its own processes only.
+        if let Some(process) = self.find(to).filter(|_| from.node == *peer) {
             self.link_exit(&process, from, reason);
         }
         Ok(())
     }
 
-    fn on_exit2(self: &Arc<Self>, from: &Pid, to: &Pid, reason: Bytes) -> Result<(), Malformed> {
+    fn on_exit2(self: &Arc<Self>, peer: &Atom, from: &Pid, to: &Pid, reason: Bytes) -> Result<(), Malformed> {
         crate::term::validate(&reason, &[])?;
-        if let Some(process) = self.find(to) {
+        if let Some(process) = self.find(to).filter(|_| from.node == *peer) {
             self.exit2(&process, from, reason);
         }
         Ok(())
@@ -169,17 +178,17 @@ impl Inner {
         to: Reference,
         from: Option<Pid>,
         payload: Bytes,
-    ) -> Option<Arc<Notify>> {
+    ) -> Option<Arc<Pause>> {
         let process = self.resolve_alias(&to)?;
         self.deliver(&process, from, Some(to), payload)
     }
 
-    fn deliver_pid(self: &Arc<Self>, to: &Pid, from: Option<Pid>, payload: Bytes) -> Option<Arc<Notify>> {
+    fn deliver_pid(self: &Arc<Self>, to: &Pid, from: Option<Pid>, payload: Bytes) -> Option<Arc<Pause>> {
         let process = self.find(to)?;
         self.deliver(&process, from, None, payload)
     }
 
-    fn deliver_name(self: &Arc<Self>, to: &Atom, from: Option<Pid>, payload: Bytes) -> Option<Arc<Notify>> {
+    fn deliver_name(self: &Arc<Self>, to: &Atom, from: Option<Pid>, payload: Bytes) -> Option<Arc<Pause>> {
         let process = self.processes.whereis(to)?;
         self.deliver(&process, from, None, payload)
     }
@@ -191,7 +200,7 @@ impl Inner {
         from: Option<Pid>,
         alias: Option<Reference>,
         payload: Bytes,
-    ) -> Option<Arc<Notify>> {
+    ) -> Option<Arc<Pause>> {
         let mut message = Message::new(MessageKind::Message, from, payload);
         message.alias = alias.map(Box::new);
         match process.deliver(message) {
@@ -202,67 +211,6 @@ impl Inner {
                 None
             }
             Delivery::Queued | Delivery::Dropped | Delivery::Dead => None,
-        }
-    }
-
-    /// Sends a signal to `node`, connecting if needed; it is never dropped for lack of room. If there is no connection
-    /// and none can be made, what waits for an answer gets it from here (`noconnection`).
-    pub(crate) fn signal(self: &Arc<Self>, node: &Atom, control: Control, payload: Option<&[u8]>) {
-        if self.is_our_name(node) {
-            let payload = payload.map(Bytes::copy_from_slice);
-            let _ = self.route(node, control, payload);
-            return;
-        }
-        if let Some(link) = self.peers.link(node) {
-            if link.signal(&control, payload).is_ok() {
-                return;
-            }
-        } else if self.may_auto_connect(node) && !self.is_stopped() {
-            let (inner, node, payload) = (self.clone(), node.clone(), payload.map(Bytes::copy_from_slice));
-            self.runtime.spawn(async move {
-                let sent = match inner.connect(&node).await {
-                    Ok(()) => inner
-                        .peers
-                        .link(&node)
-                        .is_some_and(|link| link.signal(&control, payload.as_deref()).is_ok()),
-                    Err(_) => false,
-                };
-                if !sent {
-                    inner.unsent(control);
-                }
-            });
-            return;
-        }
-        self.unsent(control);
-    }
-
-    /// Like [`signal`](Self::signal) for what means nothing without a connection.
-    pub(crate) fn signal_if_connected(
-        self: &Arc<Self>,
-        node: &Atom,
-        control: Control,
-        payload: Option<&[u8]>,
-    ) {
-        if let Some(link) = self.peers.link(node) {
-            let _ = link.signal(&control, payload);
-        }
-    }
-
-    /// The peer cannot be reached: answers in its place.
-    fn unsent(self: &Arc<Self>, control: Control) {
-        match control {
-            Control::Link { from, to } => {
-                if let Some(process) = self.find(&from) {
-                    self.link_exit(&process, &to, Bytes::from_static(NOCONNECTION));
-                }
-            }
-            Control::MonitorP { from, reference, .. } => {
-                self.on_monitor_exit(&from, &reference, NOCONNECTION)
-            }
-            Control::SpawnRequest(request) => {
-                self.on_monitor_exit(&request.from, &request.reference, NOCONNECTION);
-            }
-            _ => {}
         }
     }
 

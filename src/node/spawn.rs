@@ -12,10 +12,11 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 
 use crate::error::{Error, Malformed, Result};
-use crate::node::links::{finish, NOPROC, NORMAL};
+use crate::net::link::Pause;
+use crate::node::links::{finish, NORMAL};
 use crate::node::message::{Message, MessageKind};
-use crate::node::process::{Delivery, Limits, LinkState, Overflow, Process, Watched, Watcher};
-use crate::node::Inner;
+use crate::node::process::{AliasMode, Delivery, Limits, LinkState, Overflow, Process, Watched, Watcher};
+use crate::node::{check_term, Inner};
 use crate::proto::control::{Control, SpawnReply, SpawnRequest};
 use crate::term::{Atom, Kind, Pid, Reader, Reference, Writer};
 
@@ -24,6 +25,9 @@ const SPAWNED_LIMITS: Limits = Limits { bytes: 16 << 20, count: 100_000, overflo
 
 /// Processes that requests of peers may occupy at a time; further ones are refused with `system_limit`.
 pub(crate) const MAX_SPAWNED: usize = 262_144;
+
+/// Reason for a process that was spawned for somebody who no longer wants it.
+const ABANDONED: &[u8] = b"\x77\x09abandoned";
 
 /// Arity that stands for all arities.
 pub const ANY_ARITY: u32 = u32::MAX;
@@ -214,6 +218,11 @@ impl Request {
         let _ = self.fail(Class::Error, b"\x77\x05undef", &finish(stack));
     }
 
+    /// The process, for whoever ends it in the request's place.
+    pub(crate) fn into_process(mut self) -> Option<Arc<Process>> {
+        self.process.take()
+    }
+
     fn end(&mut self, reason: Bytes) -> Result<()> {
         match self.process.take() {
             Some(process) if process.is_alive() => {
@@ -244,21 +253,25 @@ struct Call {
 
 impl Inner {
     /// Serves op 29.
-    pub(crate) fn on_spawn(self: &Arc<Self>, asked: SpawnRequest, args: Bytes) -> Result<(), Malformed> {
+    pub(crate) fn on_spawn(
+        self: &Arc<Self>,
+        asked: SpawnRequest,
+        args: Bytes,
+    ) -> Result<Option<Arc<Pause>>, Malformed> {
         crate::term::validate(&args, &[])?;
         let Some((link, monitor)) = spawn_options(&asked.options) else {
             self.spawn_reply(&asked, (false, false), Err("badopt"));
-            return Ok(());
+            return Ok(None);
         };
         if self.processes.len() >= MAX_SPAWNED {
             self.spawn_reply(&asked, (false, false), Err("system_limit"));
-            return Ok(());
+            return Ok(None);
         }
         let process = match self.processes.create(SPAWNED_LIMITS) {
             Ok(process) => process,
             Err(_) => {
                 self.spawn_reply(&asked, (false, false), Err("system_limit"));
-                return Ok(());
+                return Ok(None);
             }
         };
         process.set_leader(asked.leader.clone());
@@ -272,8 +285,7 @@ impl Inner {
             }
         });
         self.spawn_reply(&asked, (link, monitor), Ok(self.pid_of(&process)));
-        self.run(process, asked, args);
-        Ok(())
+        Ok(self.run(process, asked, args))
     }
 
     fn spawn_reply(
@@ -290,16 +302,21 @@ impl Inner {
             result: result.map_err(Atom::from_static),
             token: None,
         };
-        self.signal(&asked.from.node, Control::SpawnReply(Box::new(reply)), None);
+        let node = &asked.from.node;
+        let control = Control::SpawnReply(Box::new(reply));
+        match self.is_our_name(node) {
+            true => self.signal(node, control, None),
+            false => self.signal_if_connected(node, control, None),
+        }
     }
 
-    fn run(self: &Arc<Self>, process: Arc<Process>, asked: SpawnRequest, args: Bytes) {
+    fn run(self: &Arc<Self>, process: Arc<Process>, asked: SpawnRequest, args: Bytes) -> Option<Arc<Pause>> {
         let SpawnRequest { from, leader, module, function, .. } = asked;
         let call = unwrap_call(module, function, args);
         let Some(arity) = call.arity else {
             // The argument list is not a proper list.
             self.end(&process, Bytes::from_static(b"\x77\x06badarg"));
-            return;
+            return None;
         };
         let request = Request {
             inner: self.clone(),
@@ -312,16 +329,16 @@ impl Inner {
             leader,
             caller: from.clone(),
         };
-        self.dispatch(request);
+        self.dispatch(request)
     }
 
     /// Hands a request to whoever exported its function, or answers it as a BEAM without that function would.
-    pub(crate) fn dispatch(self: &Arc<Self>, request: Request) {
+    pub(crate) fn dispatch(self: &Arc<Self>, request: Request) -> Option<Arc<Pause>> {
         let Some(handler) = self.exports.find(&request.module, &request.function, request.arity) else {
             if let Some(request) = self.citizen.clone().call(self, request) {
                 request.undef();
             }
-            return;
+            return None;
         };
         let mut writer = Writer::new();
         writer.tuple(5).atom("$request").pid(&request.pid());
@@ -329,10 +346,11 @@ impl Inner {
         let mut message = Message::new(MessageKind::Request, Some(request.caller.clone()), finish(writer));
         message.request = Some(Box::new(request));
         match handler.deliver(message) {
-            Delivery::Queued | Delivery::Full(_) => {}
-            Delivery::Dropped | Delivery::Dead => {}
+            Delivery::Full(room) => return Some(room),
+            Delivery::Queued | Delivery::Dropped | Delivery::Dead => {}
             Delivery::Overrun => self.end(&handler, Bytes::from_static(b"\x77\x0csystem_limit")),
         }
+        None
     }
 
     /// Sends op 29; the answer arrives as `{spawn_reply, Ref, ok | error, Pid | Reason}`.
@@ -344,43 +362,55 @@ impl Inner {
         options: SpawnOptions,
     ) -> Result<Reference> {
         let (module, function, args) = call;
-        crate::term::validate(args, &[])?;
-        let arity =
-            list_length(args).ok_or_else(|| Error::argument("the arguments are not a proper list"))?;
+        check_term(args)?;
+        let arity = list_length(args)
+            .and_then(|arity| u8::try_from(arity).ok())
+            .ok_or_else(|| Error::argument("the arguments are not a proper list of at most 255"))?;
+        let SpawnOptions { link, monitor, alias, leader } = options;
         let reference = self.make_ref();
-        let waiting = Watched::Spawning { node: node.clone(), link: options.link, monitor: options.monitor };
-        let key = reference.clone();
-        if process.relate(|relations| relations.watching.insert(key, waiting)).is_none() {
-            return Err(Error::Closed("mailbox"));
-        }
         let mut list = Writer::new();
-        list.list(usize::from(options.link) + usize::from(options.monitor));
-        if options.link {
+        list.list(usize::from(link) + usize::from(monitor));
+        if link {
             list.atom("link");
         }
-        if options.monitor {
+        if monitor {
             list.atom("monitor");
         }
-        if options.link || options.monitor {
+        if link || monitor {
             list.nil();
         }
         let from = self.pid_of(process);
+        let leader = leader.or_else(|| process.leader()).or_else(|| self.console());
         let request = SpawnRequest {
             reference: reference.clone(),
-            leader: options
-                .leader
-                .or_else(|| process.leader())
-                .or_else(|| self.console())
-                .unwrap_or_else(|| from.clone()),
+            leader: leader.unwrap_or_else(|| from.clone()),
             from,
             module: module.clone(),
             function: function.clone(),
-            arity: u8::try_from(arity)
-                .map_err(|_| Error::argument("a function has at most 255 arguments"))?,
+            arity,
             options: finish(list),
             token: None,
         };
-        self.signal(node, Control::SpawnRequest(Box::new(request)), Some(args));
+        if let (Some(mode), true) = (alias, monitor) {
+            self.add_alias(process, reference.clone(), mode);
+        }
+        let local = self.is_our_name(node);
+        let request = Control::SpawnRequest(Box::new(request));
+        let waiting = Watched::Spawning { node: node.clone(), link, monitor };
+        // Under the lock: a connection that is lost meanwhile finds the request, or has not got it.
+        let told = process.relate(|relations| {
+            relations.watching.insert(reference.clone(), waiting);
+            match local {
+                true => Ok(Some(request)),
+                false => self.post(node, request, Some(args), true).map(|()| None),
+            }
+        });
+        match told {
+            None => return Err(Error::Closed("mailbox")),
+            Some(Ok(Some(request))) => self.signal(node, request, Some(args)),
+            Some(Ok(None)) => {}
+            Some(Err(unsent)) => self.unsent(*unsent),
+        }
         Ok(reference)
     }
 
@@ -390,37 +420,44 @@ impl Inner {
     }
 
     /// Op 31 arrived.
-    pub(crate) fn on_spawn_reply(self: &Arc<Self>, reply: SpawnReply) {
+    pub(crate) fn on_spawn_reply(self: &Arc<Self>, peer: &Atom, reply: SpawnReply) {
         let SpawnReply { reference, to, linked, monitored, result, .. } = reply;
-        let Some(process) = self.find(&to) else {
+        let process = self.find(&to);
+        let expected = process.as_ref().is_some_and(|process| {
+            process.relations(|relations| {
+                match relations.watching.get(&reference) {
+                    Some(Watched::Spawning { node, .. }) if node == peer => {}
+                    _ => return false,
+                }
+                let waited = relations.watching.remove(&reference);
+                let (Some(Watched::Spawning { link, monitor, .. }), Ok(pid)) = (waited, &result) else {
+                    return true;
+                };
+                if link && linked {
+                    relations.links.insert(pid.clone(), LinkState { active: true, unlinking: None });
+                }
+                if monitor && monitored {
+                    relations.watching.insert(reference.clone(), Watched::Pid(pid.clone()));
+                }
+                true
+            })
+        });
+        let Some(process) = process.filter(|_| expected) else {
             if let (Ok(pid), true) = (&result, linked) {
-                // We ended meanwhile: the new process is linked to us and must hear of it.
-                let node = pid.node.clone();
-                self.exit_signal(&node, to, pid.clone(), NOPROC);
+                // Whoever asked has ended or given up; the new process is linked to it and must hear of it.
+                self.exit_signal(peer, to, pid.clone(), ABANDONED);
             }
             return;
         };
-        let expected = process.relations(|relations| match relations.watching.get(&reference) {
-            Some(Watched::Spawning { .. }) => relations.watching.remove(&reference),
-            _ => None,
-        });
-        let Some(Watched::Spawning { link, monitor, .. }) = expected else { return };
         let mut writer = Writer::new();
         writer.tuple(4).atom("spawn_reply").reference(&reference);
         match result {
             Ok(pid) => {
-                process.relate(|relations| {
-                    if link && linked {
-                        relations.links.insert(pid.clone(), LinkState { active: true, unlinking: None });
-                    }
-                    if monitor && monitored {
-                        relations.watching.insert(reference.clone(), Watched::Pid(pid.clone()));
-                    }
-                });
                 writer.atom("ok").pid(&pid);
                 process.signal(Message::new(MessageKind::SpawnReply, Some(pid), finish(writer)));
             }
             Err(reason) => {
+                self.end_monitor_alias(&process, &reference);
                 writer.atom("error").atom_term(&reason);
                 process.signal(Message::new(MessageKind::SpawnReply, None, finish(writer)));
             }
@@ -442,6 +479,8 @@ pub struct SpawnOptions {
     pub link: bool,
     /// Monitor it with the request's reference.
     pub monitor: bool,
+    /// With `monitor`: make that reference an alias too, as the option `{monitor, [{alias, Mode}]}`.
+    pub alias: Option<AliasMode>,
     /// Its group leader; by default that of the calling mailbox, else our console (`user`).
     pub leader: Option<Pid>,
 }

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use num_bigint::{BigInt, BigUint, Sign};
 
 use super::format::Directive;
-use super::token::{Complaint, Token, Tokens};
 use super::stack::Stack;
 use super::tag;
+use super::token::{Complaint, Token, Tokens};
 use super::writer::{put_atom, put_big, put_byte_string, put_counted, put_i64};
 use super::{validate, Atom};
 

@@ -4,7 +4,7 @@ use erlnode::{MessageKind, Target};
 use crate::support::{next, term, text, Cluster, PATIENCE};
 
 fn options(link: bool, monitor: bool) -> SpawnOptions {
-    SpawnOptions { link, monitor, leader: None }
+    SpawnOptions { link, monitor, ..SpawnOptions::default() }
 }
 
 #[test]

@@ -213,6 +213,34 @@ impl Control {
         }
     }
 
+    /// The process that sends it, where the tuple tells.
+    pub fn sender(&self) -> Option<&Pid> {
+        match self {
+            Control::Link { from, .. }
+            | Control::Exit { from, .. }
+            | Control::Unlink { from, .. }
+            | Control::RegSend { from, .. }
+            | Control::Exit2 { from, .. }
+            | Control::MonitorP { from, .. }
+            | Control::DemonitorP { from, .. }
+            | Control::SendSender { from, .. }
+            | Control::PayloadExit { from, .. }
+            | Control::PayloadExit2 { from, .. }
+            | Control::AliasSend { from, .. }
+            | Control::UnlinkId { from, .. }
+            | Control::UnlinkIdAck { from, .. } => Some(from),
+            Control::MonitorPExit { from: Target::Pid(from), .. }
+            | Control::PayloadMonitorPExit { from: Target::Pid(from), .. } => Some(from),
+            Control::SpawnRequest(request) => Some(&request.from),
+            Control::AltactSignal(signal) => Some(&signal.from),
+            Control::Send { .. }
+            | Control::GroupLeader { .. }
+            | Control::MonitorPExit { from: Target::Name(_), .. }
+            | Control::PayloadMonitorPExit { from: Target::Name(_), .. }
+            | Control::SpawnReply(_) => None,
+        }
+    }
+
     /// True if a payload has to follow the tuple. One that lacks it closes the connection.
     pub fn has_payload(&self) -> bool {
         match self {

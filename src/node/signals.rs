@@ -1,0 +1,139 @@
+//! Signals on their way out: links, monitors, exits, spawn requests and their answers.
+//!
+//! A signal is never lost for lack of room, and it keeps its place: what is signalled while a connection is being made
+//! waits in a queue that the connection empties first. What cannot be told to a peer is answered here in its place.
+//! Always true: [`Inner::post`] takes no lock of a process, so it may be called while one is held.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::net::link::Link;
+use crate::node::links::{NOCONNECTION, NOPROC};
+use crate::node::Inner;
+use crate::proto::control::Control;
+use crate::proto::flags::Flags;
+use crate::term::{Atom, Pid};
+
+/// The reason for a spawn request to a node that cannot serve any.
+const NOTSUP: &[u8] = b"\x77\x06notsup";
+
+/// A signal that waits for its connection.
+pub(crate) struct Waiting {
+    pub(crate) control: Control,
+    pub(crate) payload: Option<Bytes>,
+}
+
+/// A signal that the peer will not get, and the reason with which its sender is answered.
+pub(crate) struct Unsent {
+    pub(crate) control: Control,
+    pub(crate) reason: &'static [u8],
+}
+
+impl Unsent {
+    pub(crate) fn unconnected(control: Control) -> Box<Unsent> {
+        Box::new(Unsent { control, reason: NOCONNECTION })
+    }
+}
+
+/// What to do with a signal at a link.
+enum Fit {
+    /// The peer takes it.
+    Send,
+    /// The peer would not understand it, and nobody waits for an answer.
+    Skip,
+    /// It must not be sent; this is the answer.
+    Answer(&'static [u8]),
+}
+
+/// Whether this peer, in this life, takes the signal (protocol sections 4.1, 5.2).
+fn fit(link: &Link, control: &Control) -> Fit {
+    let alive = |pid: &Pid| pid.creation == link.creation || pid.node != link.peer;
+    match control {
+        // Signals of links to a pid of an earlier life end the connection; that process is dead.
+        Control::Link { to, .. } | Control::PayloadExit { to, .. } | Control::UnlinkId { to, .. }
+            if !alive(to) =>
+        {
+            Fit::Answer(NOPROC)
+        }
+        Control::MonitorP { .. } | Control::DemonitorP { .. } | Control::PayloadMonitorPExit { .. }
+            if !link.flags.has(Flags::DIST_MONITOR) || !link.flags.has(Flags::DIST_MONITOR_NAME) =>
+        {
+            Fit::Skip
+        }
+        Control::SpawnRequest(_) if !link.flags.has(Flags::SPAWN) => Fit::Answer(NOTSUP),
+        Control::AliasSend { .. } if !link.flags.has(Flags::ALIAS) => Fit::Skip,
+        _ => Fit::Send,
+    }
+}
+
+impl Inner {
+    /// Sends a signal to `node`, connecting if needed. If there is no connection and none can be made, what waits for an
+    /// answer gets it from here (`noconnection`).
+    pub(crate) fn signal(self: &Arc<Self>, node: &Atom, control: Control, payload: Option<&[u8]>) {
+        if self.is_our_name(node) {
+            let payload = payload.map(Bytes::copy_from_slice);
+            let _ = self.route(node, control, payload);
+        } else if let Err(unsent) = self.post(node, control, payload, true) {
+            self.unsent(*unsent);
+        }
+    }
+
+    /// Like [`signal`](Self::signal) for what means nothing without a connection.
+    pub(crate) fn signal_if_connected(
+        self: &Arc<Self>,
+        node: &Atom,
+        control: Control,
+        payload: Option<&[u8]>,
+    ) {
+        let _ = self.post(node, control, payload, false);
+    }
+
+    /// Hands a signal to the link, or to the queue of the connection that is being made; with `connect` one is begun.
+    pub(crate) fn post(
+        self: &Arc<Self>,
+        node: &Atom,
+        control: Control,
+        payload: Option<&[u8]>,
+        connect: bool,
+    ) -> Result<(), Box<Unsent>> {
+        match self.peers.link(node) {
+            Some(link) => put(&link, control, payload),
+            None => self.queue_signal(node, control, payload, connect),
+        }
+    }
+
+    /// The signal found no connection: answers in the peer's place. No process may be locked.
+    pub(crate) fn unsent(self: &Arc<Self>, unsent: Unsent) {
+        let Unsent { control, reason } = unsent;
+        match control {
+            Control::Link { from, to } => {
+                if let Some(process) = self.find(&from) {
+                    self.link_exit(&process, &to, Bytes::from_static(reason));
+                }
+            }
+            // As if acknowledged: the connection that knew of the link is gone.
+            Control::UnlinkId { id, from, to } => self.on_unlink_ack(id, &to, &from),
+            Control::MonitorP { from, reference, .. } => {
+                if let Some(process) = self.find(&from) {
+                    self.down(&process, &reference, reason);
+                }
+            }
+            Control::SpawnRequest(request) => {
+                if let Some(process) = self.find(&request.from) {
+                    self.down(&process, &request.reference, reason);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Hands a signal to a link.
+pub(crate) fn put(link: &Link, control: Control, payload: Option<&[u8]>) -> Result<(), Box<Unsent>> {
+    match fit(link, &control) {
+        Fit::Skip => Ok(()),
+        Fit::Answer(reason) => Err(Box::new(Unsent { control, reason })),
+        Fit::Send => link.signal(&control, payload).map_err(|_| Unsent::unconnected(control)),
+    }
+}
