@@ -4,6 +4,7 @@
 mod connect;
 mod examples;
 mod messages;
+mod processes;
 mod readme;
 mod support;
 mod trouble;
