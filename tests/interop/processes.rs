@@ -50,7 +50,7 @@ fn an_exit_over_there_reaches_us_along_our_link() {
     let (mut alex, _ours, door) = scene(&cluster);
     let pid = victim(&mut alex, &door);
     door.link(&pid).unwrap();
-    alex.elixir("send(p, :bye)");
+    door.send(&Target::Pid(pid), &encoded("bye"), Some(PATIENCE)).unwrap();
     let exit = next(&door);
     assert_eq!(exit.kind(), MessageKind::Exit);
     assert_eq!(reason(&exit.term().unwrap().to_string()), "bye");
@@ -104,8 +104,8 @@ fn our_monitors_tell_the_reason_noproc_and_noconnection() {
     let cluster = Cluster::new();
     let (mut alex, _ours, door) = scene(&cluster);
     let pid = victim(&mut alex, &door);
-    let reference = door.monitor(&Target::Pid(pid)).unwrap();
-    alex.elixir("send(p, :bye)");
+    let reference = door.monitor(&Target::Pid(pid.clone())).unwrap();
+    door.send(&Target::Pid(pid), &encoded("bye"), Some(PATIENCE)).unwrap();
     let down = door.recv_reply(&reference, Some(PATIENCE)).unwrap();
     assert_eq!((down.kind(), reason(&down.term().unwrap().to_string())), (MessageKind::Down, "bye"));
 
