@@ -3,7 +3,9 @@
 
 mod connect;
 mod examples;
+mod links;
 mod messages;
+mod monitors;
 mod processes;
 mod readme;
 mod support;
