@@ -1,7 +1,9 @@
-//! The terminal behind `user`: one thread that writes standard output and reads standard input, request by request.
+//! The terminal behind `user`: one thread writes standard output, one reads standard input, each request by request.
+//! They are two, so that what is to be printed never waits for a person who does not type.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use once_cell::sync::Lazy;
@@ -38,7 +40,11 @@ struct Queue {
     started: bool,
 }
 
-static QUEUE: Lazy<(Mutex<Queue>, Condvar)> = Lazy::new(Default::default);
+/// Requests that only write, and those that read.
+static LINES: Lazy<[(Mutex<Queue>, Condvar); 2]> = Lazy::new(Default::default);
+
+/// Whether text that was read is returned as binaries; what `setopts` sets.
+static BINARY: AtomicBool = AtomicBool::new(true);
 
 /// Takes an `{io_request, From, ReplyAs, Request}`; other messages are ignored.
 pub(super) fn ask(node: &Arc<Inner>, server: &Arc<Process>, message: Message) {
@@ -62,7 +68,8 @@ pub(super) fn ask(node: &Arc<Inner>, server: &Arc<Process>, message: Message) {
 }
 
 fn enqueue(job: Job) -> Result<(), Box<Job>> {
-    let (queue, changed) = &*QUEUE;
+    let line = usize::from(job.request.reads());
+    let (queue, changed) = &LINES[line];
     let mut queue = queue.lock();
     let process = std::process::id();
     if queue.process != process {
@@ -73,7 +80,7 @@ fn enqueue(job: Job) -> Result<(), Box<Job>> {
         return Err(Box::new(job));
     }
     if !queue.started {
-        if runtime::thread("erlnode-console", serve).is_err() {
+        if runtime::thread(["erlnode-output", "erlnode-input"][line], move || serve(line)).is_err() {
             return Err(Box::new(job));
         }
         queue.started = true;
@@ -83,9 +90,9 @@ fn enqueue(job: Job) -> Result<(), Box<Job>> {
     Ok(())
 }
 
-fn serve() {
-    let mut terminal = Terminal { binary: true, pending: Vec::new() };
-    let (queue, changed) = &*QUEUE;
+fn serve(line: usize) {
+    let mut terminal = Terminal { pending: Vec::new() };
+    let (queue, changed) = &LINES[line];
     loop {
         let job = {
             let mut queue = queue.lock();
@@ -109,9 +116,8 @@ impl Job {
     }
 }
 
-/// Standard input and output, and how text read is returned.
+/// Standard input and output.
 struct Terminal {
-    binary: bool,
     /// Read and not yet asked for.
     pending: Vec<u8>,
 }
@@ -138,11 +144,13 @@ impl Terminal {
                 self.text(text, *latin1, reply)
             }
             Request::SetOpts { binary } => {
-                self.binary = binary.unwrap_or(self.binary);
+                if let Some(binary) = binary {
+                    BINARY.store(*binary, Ordering::Relaxed);
+                }
                 reply.atom("ok")
             }
             Request::GetOpts => {
-                reply.list(2).tuple(2).atom("binary").bool(self.binary);
+                reply.list(2).tuple(2).atom("binary").bool(BINARY.load(Ordering::Relaxed));
                 reply.tuple(2).atom("encoding").atom("unicode").nil()
             }
             Request::Geometry { columns } => match size(*columns) {
@@ -177,7 +185,7 @@ impl Terminal {
 
     fn text<'w>(&self, text: Option<String>, latin1: bool, reply: &'w mut Writer) -> &'w mut Writer {
         let Some(text) = text else { return reply.atom("eof") };
-        if !self.binary {
+        if !BINARY.load(Ordering::Relaxed) {
             return reply.charlist(&text);
         }
         match latin1 && text.chars().all(|letter| u32::from(letter) < 256) {

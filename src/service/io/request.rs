@@ -29,6 +29,26 @@ pub(super) enum Request {
     Unknown,
 }
 
+impl Request {
+    /// True if it waits for somebody to type.
+    pub(super) fn reads(&self) -> bool {
+        match self {
+            Request::GetLine { .. } | Request::GetChars { .. } => true,
+            Request::Many(all) => all.iter().any(|one| {
+                // Lists in lists are not followed when they are read.
+                matches!(one, Request::GetLine { .. } | Request::GetChars { .. })
+            }),
+            Request::Put(_)
+            | Request::BadPut
+            | Request::SetOpts { .. }
+            | Request::GetOpts
+            | Request::Geometry { .. }
+            | Request::NotSupported
+            | Request::Unknown => false,
+        }
+    }
+}
+
 /// Most requests in one `requests` list.
 const MAX_MANY: usize = 10_000;
 
