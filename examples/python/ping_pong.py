@@ -1,16 +1,20 @@
 """Ping pong: answers {ping, Pid} with pong, or calls somebody who does.
 
-    ping_pong.py --name pong@localhost --cookie secret              answers; try it from iex:
-                                                                      send({:pong, :"pong@localhost"}, {:ping, self()})
+    ping_pong.py --name pong@localhost --cookie secret
+
+    iex(alex@localhost)> send({:pong, :"pong@localhost"}, {:ping, self()})
+    iex(alex@localhost)> flush()
+    :pong
+
     ping_pong.py --name ping@localhost --cookie secret --ping pong@localhost [--count 1000]
 """
 
-import argparse
-import signal
-import sys
+from __future__ import annotations
+
 import time
 
-from erlnode import Atom, ConnectError, Node, Timeout
+from erlnode import Atom, Node
+from shared.options import node_of, parser, ready
 
 PING, PONG = Atom("ping"), Atom("pong")
 
@@ -18,7 +22,7 @@ PING, PONG = Atom("ping"), Atom("pong")
 def answer(node: Node) -> None:
     """Answers until the node is stopped."""
     with node.mailbox("pong") as box:
-        print(f"ready {node.name}", flush=True)
+        ready(node)
         for message in box:
             if isinstance(message, tuple) and len(message) == 2 and message[0] is PING:
                 box.send(message[1], PONG)
@@ -40,23 +44,12 @@ def call(node: Node, peer: str, count: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--name", required=True)
-    parser.add_argument("--cookie")
-    parser.add_argument("--visible", action="store_true")
-    parser.add_argument("--ping", metavar="NODE", help="be the caller")
-    parser.add_argument("--count", type=int, default=1)
-    options = parser.parse_args()
-
-    with Node(options.name, cookie=options.cookie, visible=options.visible) as node:
-        # SIGTERM ends the program as a return from main would.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        try:
-            call(node, options.ping, options.count) if options.ping else answer(node)
-        except KeyboardInterrupt:
-            pass
-        except (ConnectError, Timeout) as error:
-            raise SystemExit(f"no pong from {options.ping}: {error}")
+    options = parser(__doc__)
+    options.add_argument("--ping", metavar="NODE", help="be the caller")
+    options.add_argument("--count", type=int, default=1)
+    chosen = options.parse_args()
+    with node_of(chosen) as node:
+        call(node, chosen.ping, chosen.count) if chosen.ping else answer(node)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,12 @@
 from ._codec import decode, encode
 from ._errors import *  # noqa: F403
 from ._errors import __all__ as _errors_all
+from ._exports import current_request
 from ._mailbox import Mailbox, Message, Target
 from ._node import Node
 from ._request import Request
+from ._server import NO_REPLY, GenServer, Sender, Stop
+from ._tasks import Task, TaskSupervisor
 from ._terms import (
     Atom,
     BitString,
@@ -33,12 +36,14 @@ from ._terms import (
 )
 
 __all__ = [
+    "NO_REPLY",
     "Atom",
     "BitString",
     "Export",
     "Float",
     "Frozen",
     "Fun",
+    "GenServer",
     "ImproperList",
     "Mailbox",
     "Message",
@@ -48,9 +53,14 @@ __all__ = [
     "Record",
     "Reference",
     "Request",
+    "Sender",
+    "Stop",
     "Target",
+    "Task",
+    "TaskSupervisor",
     "Term",
     "charlist",
+    "current_request",
     "decode",
     "encode",
     "text",

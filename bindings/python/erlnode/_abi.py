@@ -265,6 +265,9 @@ erln_status erln_export(erln_mailbox mailbox, const char *module, const char *fu
 erln_status erln_unexport(erln_node node, const char *module, const char *function, int32_t arity);
 erln_status erln_spawn(erln_mailbox mailbox, const char *peer, const char *module, const char *function, const
     uint8_t *args, size_t len, uint32_t flags, int32_t timeout_ms, erln_pid *out, erln_ref *out_ref);
+erln_status erln_put_chars(erln_mailbox mailbox, erln_to leader, const char *chars, int32_t timeout_ms);
+erln_status erln_mailbox_group_leader(erln_mailbox mailbox, erln_pid *out);
+erln_status erln_mailbox_set_group_leader(erln_mailbox mailbox, const erln_pid *leader);
 erln_status erln_spawn_request(erln_mailbox mailbox, const char *peer, const char *module, const char *function,
     const uint8_t *args, size_t len, uint32_t flags, erln_ref *out);
 erln_status erln_msg_request(erln_msg *msg, erln_request **out);
@@ -661,6 +664,23 @@ def spawn_request(mailbox: int, peer: str, module: str, function: str, args: byt
     names = _text(peer), _text(module), _text(function)
     check(lib.erln_spawn_request(mailbox, *names, args, len(args), flags, byref(out)))
     return out.reference()
+
+
+def put_chars(mailbox: int, leader: Any, text: str, timeout: Optional[float]) -> None:
+    check(lib.erln_put_chars(mailbox, CTo.of(leader), text.encode("utf-8"), milliseconds(timeout)))
+
+
+def mailbox_group_leader(mailbox: int) -> Optional[Pid]:
+    pid = CPid()
+    status = lib.erln_mailbox_group_leader(mailbox, byref(pid))
+    if status == NoProcessError.status:
+        return None
+    check(status)
+    return pid.pid()
+
+
+def mailbox_set_group_leader(mailbox: int, leader: Pid) -> None:
+    check(lib.erln_mailbox_set_group_leader(mailbox, byref(CPid.of(leader))))
 
 
 def request_open(message: int) -> Tuple[c_void_p, Atom, Atom, bytes, Pid, Pid, Pid]:

@@ -6,7 +6,7 @@ The text names the step that failed and what cures it, in the same words as in C
 
 from __future__ import annotations
 
-from typing import Dict, Type
+from typing import Any, Dict, Type
 
 
 class Error(Exception):
@@ -156,8 +156,17 @@ class NoProcessError(Error, LookupError):
     status = -60
 
 
-class RemoteError(Error, RuntimeError):
-    """The other side answered with an error."""
+class ErlangError(Error, RuntimeError):
+    """An Erlang exception: raise it in a function that peers call, and they get exactly this."""
+
+    def __init__(self, reason: Any, kind: str = "error", stack: Any = ()) -> None:
+        super().__init__(f"{kind}: {reason!r}")
+        #: The reason, a term; "error", "exit" or "throw"; and the stack as Erlang tells it.
+        self.reason, self.kind, self.stack = reason, kind, stack
+
+
+class RemoteError(ErlangError):
+    """The other side answered with an error, or ended before it answered."""
 
     status = -61
 
@@ -189,4 +198,4 @@ def _all(base: Type[Error]) -> Dict[int, Type[Error]]:
 
 BY_STATUS: Dict[int, Type[Error]] = {status: cls for status, cls in _all(Error).items() if status}
 
-__all__ = ["Error", *sorted(cls.__name__ for cls in {*BY_STATUS.values(), ConnectError, EncodeError})]
+__all__ = ["Error", *sorted(cls.__name__ for cls in {*BY_STATUS.values(), ConnectError, EncodeError, ErlangError})]

@@ -15,7 +15,7 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from . import _abi
+from . import _abi, _calls
 from ._abi import NOTHING
 from ._errors import ClosedError, Error, Timeout
 from ._terms import Atom, Pid, Reference, Term
@@ -108,12 +108,13 @@ class Mailbox:
     Any thread may use it, several may receive from it. Close it, or use it in a ``with`` statement.
     """
 
-    def __init__(self, node: "Node", handle: int) -> None:
+    def __init__(self, node: "Node", handle: int, own: bool = False) -> None:
         self._node = node
         self._handle = handle
         self._pid: Pid = _abi.mailbox_pid(handle)
         self._fd = -1
-        self._closer = weakref.finalize(self, _discard, handle, repr(self._pid), os.getpid())
+        # A mailbox of the package's own (`own`) is closed without a word.
+        self._closer = weakref.finalize(self, _discard, handle, "" if own else repr(self._pid), os.getpid())
         # At exit the node closes all of its mailboxes at once.
         self._closer.atexit = False
 
@@ -371,6 +372,38 @@ class Mailbox:
         names = str(node), str(module), str(function)
         return _abi.spawn_request(self._handle, *names, _abi.encode(list(args)), _spawn_flags(link, monitor))
 
+    def put_chars(self, leader: Target, text: str, timeout: Optional[float] = None) -> None:
+        """Prints text on a group leader, as ``io:put_chars/2``: a pid, or a name such as ``("user", "a@host")``."""
+        _abi.put_chars(self._handle, leader, text, timeout)
+
+    @property
+    def group_leader(self) -> Optional[Pid]:
+        """Where the output of processes that it spawns belongs."""
+        return _abi.mailbox_group_leader(self._handle)
+
+    @group_leader.setter
+    def group_leader(self, leader: Pid) -> None:
+        _abi.mailbox_set_group_leader(self._handle, leader)
+
+    def call(self, server: Target, request: Term, timeout: Optional[float] = 5.0) -> Term:
+        """``GenServer.call``: asks a server and waits for its reply."""
+        return _calls.call(self, server, request, timeout)
+
+    def cast(self, server: Target, request: Term) -> None:
+        """``GenServer.cast``: tells a server something."""
+        self.send(server, (_calls.GEN_CAST, request))
+
+    def rpc(
+        self,
+        node: Union[Atom, str],
+        module: Union[Atom, str],
+        function: Union[Atom, str],
+        args: Sequence[Term] = (),
+        timeout: Optional[float] = None,
+    ) -> Term:
+        """``:erpc.call``: runs ``module:function(*args)`` on a node and waits for its result."""
+        return _calls.rpc(self, str(node), module, function, args, timeout)
+
     def export(self, module: Union[Atom, str], function: Union[Atom, str], arity: Optional[int] = None) -> None:
         """Lets peers run ``module:function/arity`` (any arity if None): their calls arrive here as `Request`.
 
@@ -406,7 +439,8 @@ def _discard(handle: Any, name: str, process: int) -> None:
     """Closes a mailbox that the program has lost."""
     if process != os.getpid():
         return  # a copy that a fork made; the parent still has its own
-    warnings.warn(f"mailbox {name} was not closed", ResourceWarning, stacklevel=2)
+    if name:
+        warnings.warn(f"mailbox {name} was not closed", ResourceWarning, stacklevel=2)
     try:
         _abi.mailbox_close(handle)
     except Error:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import functools
 import os
 import threading
 import warnings
 import weakref
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, List, Optional, Sequence, Tuple, TypeVar, Union
 
-from . import _abi, _terms
+from . import _abi, _calls, _terms
+from ._calls import AsyncCallers
 from ._errors import Error
+from ._exports import Exports
 from ._mailbox import Mailbox, Target
 from ._terms import Atom, Pid, Reference, Term
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: Nodes of this process that were not stopped; at exit they are, so that peers hear of it at once.
 _running: "weakref.WeakSet[Node]" = weakref.WeakSet()
@@ -62,6 +67,7 @@ class Node:
         mailbox_bytes: Optional[int] = None,
         busy_limit: Optional[int] = None,
         atom_cache: Optional[bool] = None,
+        workers: int = 16,
     ) -> None:
         self._handle = _abi.node_start(
             name,
@@ -86,8 +92,10 @@ class Node:
         )
         self._closer = weakref.finalize(self, _discard, self._handle, name or "nonode@nohost", os.getpid())
         self._closer.atexit = False
-        self._sender: Optional[Mailbox] = None
-        self._sender_lock = threading.Lock()
+        self._boxes = threading.local()
+        self._own_mailbox = functools.partial(_own_mailbox, weakref.proxy(self), self._handle)
+        self._callers = AsyncCallers(self._own_mailbox)
+        self._exports = Exports(self._own_mailbox, workers)
         _running.add(self)
 
     # ------------------------------------------------------------------------------------------------ identity
@@ -180,13 +188,81 @@ class Node:
 
     def send(self, to: Target, message: Term, timeout: Optional[float] = None) -> None:
         """Sends a message from a process of the node's own, for programs that expect no answer. See `Mailbox.send`."""
-        sender = self._sender
-        if sender is None:
-            with self._sender_lock:
-                sender = self._sender
-                if sender is None:
-                    sender = self._sender = self.mailbox()
-        sender.send(to, message, timeout)
+        self._box.send(to, message, timeout)
+
+    # --------------------------------------------------------------------------------------------------- calling
+
+    def call(self, server: Target, request: Term, timeout: Optional[float] = 5.0) -> Term:
+        """``GenServer.call``: asks a server and waits for its reply.
+
+        Raises `Timeout`, `NoProcessError` or `NoConnectionError`, or `RemoteError` with the reason with which the server
+        ended before it replied.
+        """
+        return _calls.call(self._box, server, request, timeout)
+
+    def cast(self, server: Target, request: Term) -> None:
+        """``GenServer.cast``: tells a server something."""
+        self._box.send(server, (_calls.GEN_CAST, request))
+
+    def rpc(
+        self,
+        node: Union[Atom, str],
+        module: Union[Atom, str],
+        function: Union[Atom, str],
+        args: Sequence[Term] = (),
+        timeout: Optional[float] = None,
+    ) -> Term:
+        """``:erpc.call``: runs ``module:function(*args)`` on a node and waits for its result.
+
+        An exception over there is a `RemoteError` here, with kind, reason and stack.
+        """
+        return _calls.rpc(self._box, str(node), module, function, args, timeout)
+
+    async def call_async(self, server: Target, request: Term, timeout: Optional[float] = 5.0) -> Term:
+        """`call` for asyncio; any number of calls may be under way."""
+        return await self._callers.get().call(server, request, timeout)
+
+    async def rpc_async(
+        self,
+        node: Union[Atom, str],
+        module: Union[Atom, str],
+        function: Union[Atom, str],
+        args: Sequence[Term] = (),
+        timeout: Optional[float] = None,
+    ) -> Term:
+        """`rpc` for asyncio; any number of calls may be under way."""
+        return await self._callers.get().rpc(str(node), module, function, args, timeout)
+
+    @property
+    def _box(self) -> Mailbox:
+        """A mailbox of the present thread."""
+        box: Optional[Mailbox] = getattr(self._boxes, "box", None)
+        if box is None:
+            box = self._boxes.box = self._own_mailbox()
+        return box
+
+    # -------------------------------------------------------------------------------------------------- exporting
+
+    def export(
+        self, module: Union[Atom, str], function: Union[None, Atom, str] = None, arity: Optional[int] = None
+    ) -> Callable[[F], F]:
+        """Lets peers run a function, by spawn, rpc and erpc. Everything else is ``undef`` to them.
+
+            @node.export("Elixir.Math")
+            def sqrt(x):
+                return math.sqrt(x)
+
+        ``function`` is the Python name unless given; the arities are those the function takes. Functions run on at most
+        ``workers`` threads at a time (an option of `Node`), ``async def`` ones in the event loop that runs now, else in
+        one of the node's own. Exceptions become Erlang errors: see `ErlangError`. `current_request` tells who asked.
+        """
+
+        def add(implementation: F) -> F:
+            name = implementation.__name__ if function is None else str(function)
+            self._exports.add(str(module), name, implementation, arity)
+            return implementation
+
+        return add
 
     # ------------------------------------------------------------------------------------------------ stopping
 
@@ -199,15 +275,11 @@ class Node:
         """Leaves the cluster: connections end, mailboxes close, who waits gets `ClosedError`. Again: nothing happens."""
         if self._closer.detach() is not None:
             _running.discard(self)
-            if self._sender is not None:
-                self._sender._closer.detach()
             _abi.node_stop(self._handle)
 
     def _forked(self) -> None:
         """Forgets what belongs to the parent of a fork."""
         self._closer.detach()
-        if self._sender is not None:
-            self._sender._closer.detach()
 
     def __enter__(self) -> "Node":
         return self
@@ -220,6 +292,11 @@ class Node:
 
     async def __aexit__(self, *exc: Any) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.stop)
+
+
+def _own_mailbox(node: "Node", handle: int) -> Mailbox:
+    """A mailbox for the node's own purposes, which must not keep the node alive: ``node`` is a proxy."""
+    return Mailbox(node, _abi.mailbox_open(handle, None), own=True)
 
 
 def _discard(handle: Any, name: str, process: int) -> None:

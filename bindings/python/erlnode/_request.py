@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, List
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from . import _abi
 from ._errors import ClosedError
 from ._terms import Atom, Pid, Term
+
+if TYPE_CHECKING:
+    from ._mailbox import Mailbox
+
+#: How long a terminal may take to print.
+PRINT_SECONDS = 10.0
 
 
 class Request:
@@ -20,6 +26,8 @@ class Request:
         self._handle, self.module, self.function, self._args, self.pid, self.caller, self.group_leader = (
             _abi.request_open(message)
         )
+        #: The mailbox it came to; set by whoever received it.
+        self._box: Optional[Mailbox] = None
         self._closer = weakref.finalize(self, _abi.request_free, self._handle)
         self._closer.atexit = False
 
@@ -41,6 +49,12 @@ class Request:
     def wanted(self) -> bool:
         """False when nobody waits for the result any more."""
         return self._closer.alive and _abi.request_is_wanted(self._handle)
+
+    def print(self, *values: Any, sep: str = " ", end: str = "\n") -> None:
+        """Prints where the caller's output belongs: on its terminal, whichever node that is on."""
+        if self._box is None:
+            raise ClosedError("request has no mailbox to print from")
+        self._box.put_chars(self.group_leader, sep.join(map(str, values)) + end, PRINT_SECONDS)
 
     def reply(self, result: Term) -> None:
         """Answers with a result. A call that was spawned ends with reason ``normal``."""

@@ -102,9 +102,10 @@ class Ends(unittest.TestCase):
     def test_sigterm_ends_the_example(self) -> None:
         root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
         example = os.path.join(root, "examples", "python", "ping_pong.py")
-        with Program("import sys, runpy; runpy.run_path(sys.argv[1], run_name='__main__')") as unused:
-            unused.process.kill()
-        command = "import sys, runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+        command = (
+            "import os, sys, runpy; sys.argv = sys.argv[1:]; sys.path.insert(0, os.path.dirname(sys.argv[0]));"
+            "runpy.run_path(sys.argv[0], run_name='__main__')"
+        )
         node_name = name("pong")
         with Program(command, example, "--name", node_name, "--cookie", COOKIE) as program:
             self.assertEqual(program.line(), f"ready {node_name}")
