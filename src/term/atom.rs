@@ -1,6 +1,6 @@
 //! Atoms: names of at most 255 characters.
 //!
-//! An atom of up to 14 bytes lives inside its 16 bytes, a longer one is shared and counted; both clone without
+//! An atom of up to 22 bytes lives inside its 24 bytes, a longer one is shared and counted; both clone without
 //! copying text to the heap. There is no table of atoms: what a peer invents is forgotten with the last clone.
 
 use std::borrow::Borrow;
@@ -13,8 +13,8 @@ use super::print;
 use super::tag::MAX_ATOM_CHARS;
 use crate::{Error, Result};
 
-/// Bytes of text that fit beside the length and the discriminant in 16 bytes.
-const INLINE: usize = 14;
+/// Bytes of text that fit beside the length and the discriminant. Most node names do, so that a pid is plain data.
+const INLINE: usize = 22;
 
 /// An atom. Equality, order and hash are those of its text, which is also Erlang's order of atoms.
 ///
@@ -27,11 +27,11 @@ pub struct Atom(Repr);
 #[derive(Clone, PartialEq, Eq)]
 enum Repr {
     Inline { len: u8, text: [u8; INLINE] },
-    // A thin pointer: Arc<str> would make every atom, and with it every term, eight bytes larger.
-    Long(Arc<Box<str>>),
+    Long(Arc<str>),
 }
 
-const _: () = assert!(std::mem::size_of::<Atom>() == 16);
+// A term is no larger: it has its discriminant where this one has its.
+const _: () = assert!(std::mem::size_of::<Atom>() == 24);
 
 impl Atom {
     /// An atom with this text.
@@ -69,8 +69,26 @@ impl Atom {
             inline[..len].copy_from_slice(text.as_bytes());
             Atom(Repr::Inline { len: len as u8, text: inline })
         } else {
-            Atom(Repr::Long(Arc::new(text.into())))
+            Atom(Repr::Long(text.into()))
         }
+    }
+
+    /// True if text of this length is kept inside of the atom.
+    #[inline]
+    pub(crate) fn is_inline(len: usize) -> bool {
+        len <= INLINE
+    }
+
+    /// The atom with this text.
+    #[inline(always)]
+    pub(crate) fn from_short(text: Short) -> Atom {
+        let Short { len, words: [a, b, c] } = text;
+        let [a, b, c] = [a.to_le_bytes(), b.to_le_bytes(), c.to_le_bytes()];
+        let mut text = [0; INLINE];
+        text[..8].copy_from_slice(&a);
+        text[8..16].copy_from_slice(&b);
+        text[16..].copy_from_slice(&c[..INLINE - 16]);
+        Atom(Repr::Inline { len, text })
     }
 
     /// The text.
@@ -90,6 +108,62 @@ impl Atom {
             Repr::Inline { len, text } => text.get(..usize::from(*len)).unwrap_or_default(),
             Repr::Long(text) => text.as_bytes(),
         }
+    }
+}
+
+/// Short ASCII text in registers: between the wire and its place in an atom it never touches memory, which costs more
+/// than all else about it.
+#[derive(Clone, Copy)]
+pub(crate) struct Short {
+    len: u8,
+    words: [u64; 3],
+}
+
+/// Bytes loaded at once for a short text.
+pub(crate) const WINDOW: usize = 24;
+
+impl Short {
+    /// The first `len` bytes; `None` unless they fit into an atom and are ASCII.
+    #[inline(always)]
+    pub(crate) fn new(window: &[u8; WINDOW], len: u8) -> Option<Short> {
+        const HIGH: u64 = 0x8080_8080_8080_8080;
+        if usize::from(len) > INLINE {
+            return None;
+        }
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x] = *window;
+        let bits = 8 * u32::from(len);
+        let words = [
+            u64::from_le_bytes([a, b, c, d, e, f, g, h]) & low_bits(bits),
+            u64::from_le_bytes([i, j, k, l, m, n, o, p]) & low_bits(bits.saturating_sub(64)),
+            u64::from_le_bytes([q, r, s, t, u, v, w, x]) & low_bits(bits.saturating_sub(128)),
+        ];
+        ((words[0] | words[1] | words[2]) & HIGH == 0).then_some(Short { len, words })
+    }
+}
+
+impl Short {
+    /// The same from text alone.
+    pub(crate) fn from_text(text: &[u8]) -> Option<Short> {
+        let mut window = [0; WINDOW];
+        window.get_mut(..text.len())?.copy_from_slice(text);
+        Short::new(&window, text.len() as u8)
+    }
+
+    /// Text and length as they are, where 128 bits can hold them.
+    #[inline(always)]
+    pub(crate) fn as_digest(self) -> Option<[u64; 2]> {
+        let [low, high, _] = self.words;
+        (self.len < 16).then_some([low, high | u64::from(self.len) << 56])
+    }
+}
+
+/// The lowest `bits` bits of a word; all of them from 64 on.
+#[inline(always)]
+fn low_bits(bits: u32) -> u64 {
+    if bits >= 64 {
+        u64::MAX
+    } else {
+        (1 << bits) - 1
     }
 }
 

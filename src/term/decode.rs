@@ -73,7 +73,7 @@ struct Open {
 
 /// Decodes one term at `start`; also gives the position after it.
 pub(crate) fn decode(bytes: &[u8], start: usize, atoms: &[Atom]) -> Result<(Term, usize), WrongAt> {
-    let mut input = Input { s: bytes.get(start..).unwrap_or_default(), atoms, node: None };
+    let mut input = Input { s: bytes.get(start..).unwrap_or_default(), atoms };
     let mut stack = Stack::default();
     let mut owed = 0; // what is still to come for the containers on the stack
                       // The root is the one element of a container that is never closed.
@@ -172,8 +172,6 @@ impl Stack {
 struct Input<'a> {
     s: &'a [u8],
     atoms: &'a [Atom],
-    /// The last node seen: ids that follow each other mostly share it.
-    node: Option<Atom>,
 }
 
 impl<'a> Input<'a> {
@@ -264,13 +262,8 @@ impl<'a> Input<'a> {
         Ok(value)
     }
 
-    /// The atom of a node, shared with the last one if it is the same.
-    fn node(&mut self, text: Text<'a>) -> Result<Atom, Wrong> {
-        let node = reader::node_atom(text, self.node.as_slice(), self.atoms)?;
-        if self.node.as_ref() != Some(&node) {
-            self.node = Some(node.clone());
-        }
-        Ok(node)
+    fn node(&self, text: Text<'a>) -> Result<Atom, Wrong> {
+        reader::node_atom(text, &[], self.atoms)
     }
 
     #[inline(never)]

@@ -4,6 +4,7 @@
 //! refused too; by chance that does not happen, and by intent it hurts only whoever made the map.
 //! While it walks, everything is checked as by `validate`, also the keys of maps inside of the key.
 
+use super::atom::Short;
 use super::integer;
 use super::skip::{self, WrongAt};
 use super::tag;
@@ -14,8 +15,16 @@ use super::Atom;
 /// A digest; its halves differ in their multiplier.
 pub(crate) type Digest = [u64; 2];
 
-/// True if two of these are equal. Sorts them.
+/// True if two of these are equal. May sort them.
 pub(crate) fn has_twins(digests: &mut [Digest]) -> bool {
+    /// Up to here comparing each with each is faster.
+    const FEW: usize = 8;
+    if digests.len() <= FEW {
+        return digests
+            .iter()
+            .enumerate()
+            .any(|(n, one)| digests.iter().skip(n + 1).any(|other| one == other));
+    }
     digests.sort_unstable();
     digests.windows(2).any(|two| two[0] == two[1])
 }
@@ -54,6 +63,18 @@ fn mix(digest: Digest, word: u64) -> Digest {
     };
     // Odd numbers without pattern: digits of pi.
     [fold(digest[0], 0xa409_3822_299f_31d1), fold(digest[1], 0x082e_fa98_ec4e_6c89)]
+}
+
+/// Digest of the short ASCII atom of the usual tag at the front, and what follows it.
+#[inline]
+pub(crate) fn short_atom(s: &[u8]) -> Option<(Digest, &[u8])> {
+    let (text, rest) = wire::short_atom(s)?;
+    Some((text.as_digest()?, rest))
+}
+
+/// Digest of an atom. The most usual ones are their own digest.
+fn atom(text: &[u8]) -> Digest {
+    Short::from_text(text).and_then(Short::as_digest).unwrap_or_else(|| mix_bytes(seed(Kind::Atom, 0), text))
 }
 
 fn mix_digest(digest: Digest, other: Digest) -> Digest {
@@ -228,9 +249,7 @@ fn leaf(item: &[u8], atoms: &[Atom]) -> Result<Digest, Wrong> {
             let value = wire::old_float(wire::array(item.get(1..).unwrap_or_default())?.0)?;
             mix(seed(Kind::Float, 0), value.to_bits())
         }
-        tag if wire::is_atom_tag(tag) => {
-            mix_bytes(seed(Kind::Atom, 0), wire::atom(item)?.0.resolve(atoms)?.as_bytes())
-        }
+        tag if wire::is_atom_tag(tag) => atom(wire::atom(item)?.0.resolve(atoms)?.as_bytes()),
         tag::NIL => mix(seed(Kind::List, 0), Kind::Tail as u64),
         tag::STRING => mix(add_string(seed(Kind::List, 0), item), Kind::Tail as u64),
         tag::BINARY => mix_bytes(seed(Kind::Binary, 0), item.get(5..).unwrap_or_default()),

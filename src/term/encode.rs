@@ -1,8 +1,9 @@
 //! Encoding the owned tree, in the form a BEAM gives it: lists of bytes as STRING, shortest integers, keys in order.
 
 use super::compressed;
+use super::put;
 use super::tag::{self, MAX_STRING};
-use super::writer::{self, Writer};
+use super::writer::Writer;
 use super::Term;
 use crate::{Error, Result};
 
@@ -79,19 +80,18 @@ pub(crate) fn encode(term: &Term, out: &mut Vec<u8>) -> Result<(), &'static str>
 #[inline]
 fn put_item<'a>(item: &'a Term, out: &mut Vec<u8>) -> Result<Option<Open<'a>>, &'static str> {
     match item {
-        Term::Int(value) => writer::put_i64(out, *value),
+        Term::Int(value) => put::i64(out, *value),
         Term::Float(value) if !value.is_finite() => return Err("a float is neither NaN nor infinite"),
         Term::Float(value) => {
-            let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
-            out.extend_from_slice(&[tag::NEW_FLOAT, a, b, c, d, e, f, g, h]);
+            put::f64(out, *value);
         }
-        Term::Atom(atom) => writer::put_atom(out, atom.as_bytes()),
+        Term::Atom(atom) => put::atom(out, atom.as_bytes()),
         Term::Binary(bytes) => {
-            writer::put_counted(out, tag::BINARY, fit(bytes.len())?);
-            out.extend_from_slice(bytes);
+            fit(bytes.len())?;
+            put::binary(out, bytes);
         }
         Term::Tuple(items) => {
-            writer::put_tuple(out, fit(items.len())?);
+            put::tuple(out, fit(items.len())?);
             return Ok(Some(Open::new(items, false)));
         }
         _ => return put_rare(item, out),
@@ -105,24 +105,24 @@ fn put_rare<'a>(item: &'a Term, out: &mut Vec<u8>) -> Result<Option<Open<'a>>, &
         Term::List(items) if items.is_empty() => out.push(tag::NIL),
         Term::List(items) => return put_list(items, out),
         Term::ImproperList(list) => {
-            writer::put_counted(out, tag::LIST, fit(list.elements().len())?);
+            put::counted(out, tag::LIST, fit(list.elements().len())?);
             return Ok(Some(Open::new(list.items(), false)));
         }
         Term::Map(map) => {
-            writer::put_counted(out, tag::MAP, fit(map.len())?);
+            put::counted(out, tag::MAP, fit(map.len())?);
             return Ok(Some(Open::new(map.items(), false)));
         }
-        Term::Big(big) => writer::put_big(out, big.is_negative(), big.magnitude()),
+        Term::Big(big) => put::big(out, big.is_negative(), big.magnitude()),
         Term::BitString(bits) => {
-            writer::put_counted(out, tag::BIT_BINARY, fit(bits.bytes().len())?);
+            put::counted(out, tag::BIT_BINARY, fit(bits.bytes().len())?);
             out.push(bits.bits());
             out.extend_from_slice(bits.bytes());
         }
-        Term::Pid(pid) => writer::put_pid(out, pid),
-        Term::Port(port) => writer::put_port(out, port),
-        Term::Reference(reference) => writer::put_reference(out, reference),
+        Term::Pid(pid) => put::pid(out, pid),
+        Term::Port(port) => put::port(out, port),
+        Term::Reference(reference) => put::reference(out, reference),
         Term::Fun(fun) => out.extend_from_slice(fun.as_bytes()),
-        Term::Export(export) => writer::put_export(out, export),
+        Term::Export(export) => put::export(out, export),
         Term::Record(record) => out.extend_from_slice(record.as_bytes()),
         Term::Int(_) | Term::Float(_) | Term::Atom(_) | Term::Binary(_) | Term::Tuple(_) => {
             return put_item(item, out);
@@ -140,7 +140,7 @@ fn put_list<'a>(items: &'a [Term], out: &mut Vec<u8>) -> Result<Option<Open<'a>>
         out.extend(items.iter().filter_map(byte));
         return Ok(None);
     }
-    writer::put_counted(out, tag::LIST, fit(items.len())?);
+    put::counted(out, tag::LIST, fit(items.len())?);
     Ok(Some(Open::new(items, true)))
 }
 

@@ -57,6 +57,11 @@ impl Reference {
         Ok(Reference { node, creation, len: words.len() as u8, words: all })
     }
 
+    #[inline(always)]
+    pub(crate) fn of_three(node: Atom, creation: u32, [a, b, c]: [u32; 3]) -> Reference {
+        Reference { node, creation, len: 3, words: [a, b, c, 0, 0] }
+    }
+
     /// The node that made it.
     pub fn node(&self) -> &Atom {
         &self.node

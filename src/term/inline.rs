@@ -1,10 +1,10 @@
 //! Making encoded terms independent of the packet they came in: references to its atom section (tag 82) are
 //! replaced by the atoms themselves.
 
+use super::put;
 use super::skip;
 use super::tag;
 use super::wire::{self, Text, Wrong};
-use super::writer::put_atom;
 use super::Atom;
 use crate::error::Malformed;
 
@@ -90,7 +90,7 @@ fn copy_atom<'a>(s: &'a [u8], atoms: &[Atom], out: &mut Vec<u8>) -> Result<&'a [
     let (text, rest) = wire::atom(s)?;
     match text {
         Text::Cached(index) => {
-            put_atom(out, atoms.get(usize::from(index)).ok_or("atom cache reference")?.as_bytes());
+            put::atom(out, atoms.get(usize::from(index)).ok_or("atom cache reference")?.as_bytes());
         }
         _ => out.extend_from_slice(s.get(..s.len() - rest.len()).unwrap_or_default()),
     }

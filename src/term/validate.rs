@@ -33,10 +33,13 @@ pub(crate) fn check(bytes: &[u8], atoms: &[Atom]) -> Result<usize, WrongAt> {
     let mut s = bytes;
     let mut stack = Vec::new();
     let mut top = Open { left: 1, keys: None };
-    let mut owed = 1usize;
+    let mut owed = 0usize; // elements still to come in the containers on the stack
     let mut keys: Vec<Digest> = Vec::new();
     loop {
         let at = |wrong| (wrong, bytes.len() - s.len());
+        if top.keys.is_none() {
+            (s, top.left) = leaves(s, top.left);
+        }
         if top.left == 0 {
             if let Some(start) = top.keys {
                 if digest::has_twins(keys.get_mut(start..).unwrap_or_default()) {
@@ -46,23 +49,34 @@ pub(crate) fn check(bytes: &[u8], atoms: &[Atom]) -> Result<usize, WrongAt> {
             }
             let Some(outer) = stack.pop() else { return Ok(bytes.len() - s.len()) };
             top = outer;
+            owed -= top.left;
             continue;
         }
         top.left -= 1;
-        owed -= 1;
         if top.keys.is_some() && top.left % 2 == 1 {
+            if let Some((digest, rest)) = digest::short_atom(s) {
+                keys.push(digest);
+                s = rest;
+                continue;
+            }
             let (digest, len) = digest::digest(s, atoms)
                 .map_err(|(wrong, offset)| (wrong, offset + bytes.len() - s.len()))?;
             keys.push(digest);
             s = s.get(len..).unwrap_or_default();
             continue;
         }
+        if let Some(rest) = leaf(s) {
+            s = rest;
+            continue;
+        }
         let (len, elements) = skip::item(s).map_err(at)?;
         let (item, rest) = wire::take(s, len).map_err(at)?;
-        check_item(item, atoms).map_err(at)?;
+        if !matches!(item.first(), Some(&(tag::SMALL_TUPLE | tag::LIST | tag::MAP))) {
+            check_item(item, atoms).map_err(at)?;
+        }
         if elements > 0 {
-            owed += elements;
-            if owed > rest.len() {
+            owed += top.left;
+            if elements > rest.len().saturating_sub(owed) {
                 return Err(at("term (more elements than bytes)"));
             }
             let is_map = item.first() == Some(&tag::MAP);
@@ -70,6 +84,38 @@ pub(crate) fn check(bytes: &[u8], atoms: &[Atom]) -> Result<usize, WrongAt> {
             stack.push(std::mem::replace(&mut top, inner));
         }
         s = rest;
+    }
+}
+
+/// Steps over up to `left` of the most usual leaves, as far as they are right.
+#[inline]
+fn leaves(mut s: &[u8], mut left: usize) -> (&[u8], usize) {
+    while left > 0 {
+        match leaf(s) {
+            Some(rest) => s = rest,
+            None => break,
+        }
+        left -= 1;
+    }
+    (s, left)
+}
+
+/// Steps over one of the most usual leaves, if it is right.
+#[inline(always)]
+fn leaf(s: &[u8]) -> Option<&[u8]> {
+    match *s {
+        [tag::SMALL_INTEGER, _, ref rest @ ..] => Some(rest),
+        [tag::INTEGER, _, _, _, _, ref rest @ ..] => Some(rest),
+        [tag::NIL, ref rest @ ..] => Some(rest),
+        [tag::NEW_FLOAT, a, b, _, _, _, _, _, _, ref rest @ ..] => {
+            let finite = a & 0x7f != 0x7f || b < 0xf0;
+            finite.then_some(rest)
+        }
+        [tag::BINARY, a, b, c, d, ref rest @ ..] => rest.get(u32::from_be_bytes([a, b, c, d]) as usize..),
+        [tag::SMALL_ATOM_UTF8, ..] => wire::short_atom(s).map(|(_, rest)| rest),
+        [tag::NEW_PID, ref body @ ..] => wire::short_id::<12>(body).map(|(_, _, rest)| rest),
+        [tag::NEWER_REFERENCE, 0, 3, ref body @ ..] => wire::short_id::<16>(body).map(|(_, _, rest)| rest),
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::atom::{latin1, Atom};
+use super::atom::{latin1, Atom, Short, WINDOW};
 use super::tag;
 use super::tag::{MAX_ARITY, MAX_ATOM_CHARS, MAX_FREE, MAX_OLD_CREATION, MAX_REFERENCE_WORDS};
 
@@ -109,6 +109,23 @@ pub(crate) fn atom(s: &[u8]) -> Parsed<'_, Text<'_>> {
         [tag::ATOM_CACHE_REF, index, ref rest @ ..] => Ok((Text::Cached(index), rest)),
         _ => rare_atom(s),
     }
+}
+
+/// A short ASCII atom of the usual tag, with enough bytes after its head to load its text at once.
+#[inline(always)]
+pub(crate) fn short_atom(s: &[u8]) -> Option<(Short, &[u8])> {
+    let [tag::SMALL_ATOM_UTF8, len, ref text @ ..] = *s else { return None };
+    let (window, _) = text.split_first_chunk::<WINDOW>()?;
+    let atom = Short::new(window, len)?;
+    Some((atom, text.get(usize::from(len)..)?))
+}
+
+/// Node and the `N` bytes after it of an id whose node is a short atom.
+#[inline(always)]
+pub(crate) fn short_id<const N: usize>(s: &[u8]) -> Option<(Short, &[u8; N], &[u8])> {
+    let (node, s) = short_atom(s)?;
+    let (numbers, s) = s.split_first_chunk()?;
+    Some((node, numbers, s))
 }
 
 fn rare_atom(s: &[u8]) -> Parsed<'_, Text<'_>> {

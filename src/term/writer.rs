@@ -6,10 +6,17 @@
 
 use super::encode;
 use super::integer::Integer;
-use super::tag::{self, MAX_BIG_BYTES, MAX_STRING};
+use super::keys::Keys;
+use super::put;
+use super::tag::{self, MAX_BIG_BYTES};
 use super::validate;
 use super::{Atom, Export, Fun, Pid, Port, Record, Reference, Term};
 use crate::{Error, Result};
+
+pub(crate) use super::put::{
+    atom as put_atom, big as put_big, byte_string as put_byte_string, counted as put_counted, i64 as put_i64,
+    pid as put_pid, port as put_port, reference as put_reference,
+};
 
 /// An encoder; see the module's text for its promise.
 ///
@@ -28,124 +35,18 @@ pub struct Writer {
     /// Items still to come. Zero after an error, so that each call looks at one number only.
     owed: u64,
     error: Option<&'static str>,
-    /// Maps were begun whose keys have to be compared in the end.
-    keys: bool,
+    /// The value of `owed` at which `keys` has to be asked, or the term is complete.
+    watch: u64,
+    /// The keys of the maps being written. Behind a pointer, because most terms have none.
+    keys: Option<Box<Keys>>,
+    /// Items are written without this writer seeing them, and then maps whose keys are to be compared in the end.
+    unseen: bool,
+    unseen_maps: bool,
 }
 
 impl Default for Writer {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// An atom of checked text, given as UTF-8.
-#[inline]
-pub(crate) fn put_atom(out: &mut Vec<u8>, text: &[u8]) {
-    match u8::try_from(text.len()) {
-        Ok(len) => {
-            out.extend_from_slice(&[tag::SMALL_ATOM_UTF8, len]);
-        }
-        Err(_) => {
-            let [.., a, b] = text.len().to_be_bytes();
-            out.extend_from_slice(&[tag::ATOM_UTF8, a, b]);
-        }
-    }
-    out.extend_from_slice(text);
-}
-
-/// An integer in its shortest form.
-#[inline]
-pub(crate) fn put_i64(out: &mut Vec<u8>, value: i64) {
-    if let Ok(small) = u8::try_from(value) {
-        out.extend_from_slice(&[tag::SMALL_INTEGER, small]);
-    } else if let Ok(value) = i32::try_from(value) {
-        let [a, b, c, d] = value.to_be_bytes();
-        out.extend_from_slice(&[tag::INTEGER, a, b, c, d]);
-    } else {
-        put_u64(out, value < 0, value.unsigned_abs());
-    }
-}
-
-/// A number of 4 to 8 bytes.
-fn put_u64(out: &mut Vec<u8>, negative: bool, value: u64) {
-    let len = 8 - value.leading_zeros() / 8;
-    let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
-    out.extend_from_slice(&[tag::SMALL_BIG, len as u8, u8::from(negative), a, b, c, d, e, f, g, h]);
-    out.truncate(out.len() - (8 - len as usize));
-}
-
-pub(crate) fn put_big(out: &mut Vec<u8>, negative: bool, magnitude: &[u8]) {
-    match u8::try_from(magnitude.len()) {
-        Ok(len) => out.extend_from_slice(&[tag::SMALL_BIG, len, u8::from(negative)]),
-        Err(_) => {
-            put_counted(out, tag::LARGE_BIG, magnitude.len());
-            out.push(u8::from(negative));
-        }
-    }
-    out.extend_from_slice(magnitude);
-}
-
-/// A tag and a 32-bit count.
-#[inline]
-pub(crate) fn put_counted(out: &mut Vec<u8>, tag: u8, count: usize) {
-    let [a, b, c, d] = (count as u32).to_be_bytes();
-    out.extend_from_slice(&[tag, a, b, c, d]);
-}
-
-#[inline]
-pub(crate) fn put_tuple(out: &mut Vec<u8>, arity: usize) {
-    match u8::try_from(arity) {
-        Ok(arity) => out.extend_from_slice(&[tag::SMALL_TUPLE, arity]),
-        Err(_) => put_counted(out, tag::LARGE_TUPLE, arity),
-    }
-}
-
-pub(crate) fn put_pid(out: &mut Vec<u8>, pid: &Pid) {
-    out.push(tag::NEW_PID);
-    put_atom(out, pid.node.as_bytes());
-    let [a, b, c, d] = pid.id.to_be_bytes();
-    let [e, f, g, h] = pid.serial.to_be_bytes();
-    let [i, j, k, l] = pid.creation.to_be_bytes();
-    out.extend_from_slice(&[a, b, c, d, e, f, g, h, i, j, k, l]);
-}
-
-pub(crate) fn put_port(out: &mut Vec<u8>, port: &Port) {
-    out.push(tag::V4_PORT); // read by every OTP from 24 on
-    put_atom(out, port.node.as_bytes());
-    out.extend_from_slice(&port.id.to_be_bytes());
-    out.extend_from_slice(&port.creation.to_be_bytes());
-}
-
-pub(crate) fn put_reference(out: &mut Vec<u8>, reference: &Reference) {
-    out.extend_from_slice(&[tag::NEWER_REFERENCE, 0, reference.words().len() as u8]);
-    put_atom(out, reference.node().as_bytes());
-    out.extend_from_slice(&reference.creation().to_be_bytes());
-    for word in reference.words() {
-        out.extend_from_slice(&word.to_be_bytes());
-    }
-}
-
-pub(crate) fn put_export(out: &mut Vec<u8>, export: &Export) {
-    out.push(tag::EXPORT);
-    put_atom(out, export.module.as_bytes());
-    put_atom(out, export.function.as_bytes());
-    out.extend_from_slice(&[tag::SMALL_INTEGER, export.arity]);
-}
-
-/// A list of bytes: STRING where it fits.
-pub(crate) fn put_byte_string(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.is_empty() {
-        out.push(tag::NIL);
-    } else if bytes.len() <= MAX_STRING {
-        let [.., a, b] = bytes.len().to_be_bytes();
-        out.extend_from_slice(&[tag::STRING, a, b]);
-        out.extend_from_slice(bytes);
-    } else {
-        put_counted(out, tag::LIST, bytes.len());
-        for &byte in bytes {
-            out.extend_from_slice(&[tag::SMALL_INTEGER, byte]);
-        }
-        out.push(tag::NIL);
     }
 }
 
@@ -162,7 +63,22 @@ impl Writer {
 
     /// A writer that puts its term after these bytes.
     pub fn append_to(bytes: Vec<u8>) -> Self {
-        Writer { start: bytes.len(), bytes, owed: 1, error: None, keys: false }
+        Writer {
+            start: bytes.len(),
+            bytes,
+            owed: 1,
+            error: None,
+            watch: 0,
+            keys: None,
+            unseen: false,
+            unseen_maps: false,
+        }
+    }
+
+    /// The buffer alone, emptied to what it was to append to: for the next writer.
+    pub fn into_buffer(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.start);
+        self.bytes
     }
 
     /// Bytes written so far, without those it was to append to.
@@ -180,7 +96,11 @@ impl Writer {
         self.bytes.truncate(self.start);
         self.owed = 1;
         self.error = None;
-        self.keys = false;
+        self.watch = 0;
+        self.unseen_maps = false;
+        if let Some(keys) = &mut self.keys {
+            keys.clear();
+        }
     }
 
     /// True when exactly one whole term was written and nothing was wrong.
@@ -205,11 +125,14 @@ impl Writer {
         if self.owed > 0 {
             return Err(Error::Argument(format!("{} more elements were promised", self.owed).into()));
         }
-        if self.keys {
+        if self.unseen_maps {
             let term = self.bytes.get(self.start..).unwrap_or_default();
             validate::validate(term, &[]).map_err(|wrong| Error::Argument(wrong.to_string().into()))?;
         }
-        Ok(())
+        match &self.keys {
+            Some(keys) => keys.finish(&self.bytes).map_err(Error::argument),
+            None => Ok(()),
+        }
     }
 
     /// The buffer, with exactly one term written to it.
@@ -230,27 +153,38 @@ impl Writer {
         Ok(self.bytes.get(self.start..).unwrap_or_default())
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline]
     fn refuse(&mut self, what: &'static str) -> &mut Self {
         if self.error.is_none() {
             self.error = Some(what);
             self.owed = 0;
+            self.watch = 0;
         }
         self
     }
 
-    #[cold]
-    #[inline(never)]
-    fn too_many(&mut self) -> &mut Self {
-        self.refuse("the term was complete already")
+    /// Sees to the keys of maps; what is wrong, if anything is.
+    #[inline(always)]
+    fn step(&mut self) -> Option<&'static str> {
+        if self.owed == 0 {
+            return Some("the term was complete already");
+        }
+        match self.keys.as_deref_mut()?.step(self.owed, &self.bytes) {
+            Ok(watch) => {
+                self.watch = watch;
+                None
+            }
+            Err(what) => Some(what),
+        }
     }
 
     /// Accounts for one item and the elements it promises, then writes it.
-    #[inline]
+    #[inline(always)]
     fn item(&mut self, elements: u64, put: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
-        if self.owed == 0 {
-            return self.too_many();
+        if self.owed == self.watch {
+            if let Some(what) = self.step() {
+                return self.refuse(what);
+            }
         }
         self.owed = self.owed - 1 + elements;
         put(&mut self.bytes);
@@ -260,7 +194,7 @@ impl Writer {
     /// An integer.
     #[inline]
     pub fn i64(&mut self, value: i64) -> &mut Self {
-        self.item(0, |out| put_i64(out, value))
+        self.item(0, |out| put::i64(out, value))
     }
 
     /// An integer.
@@ -268,7 +202,7 @@ impl Writer {
     pub fn u64(&mut self, value: u64) -> &mut Self {
         match i64::try_from(value) {
             Ok(value) => self.i64(value),
-            Err(_) => self.item(0, |out| put_u64(out, false, value)),
+            Err(_) => self.item(0, |out| put::u64(out, false, value)),
         }
     }
 
@@ -276,7 +210,7 @@ impl Writer {
     pub fn integer(&mut self, value: &Integer) -> &mut Self {
         match value {
             Integer::Small(value) => self.i64(*value),
-            Integer::Big(big) => self.item(0, |out| put_big(out, big.is_negative(), big.magnitude())),
+            Integer::Big(big) => self.item(0, |out| put::big(out, big.is_negative(), big.magnitude())),
         }
     }
 
@@ -297,15 +231,14 @@ impl Writer {
         if !value.is_finite() {
             return self.refuse("a float is neither NaN nor infinite");
         }
-        let [a, b, c, d, e, f, g, h] = value.to_be_bytes();
-        self.item(0, |out| out.extend_from_slice(&[tag::NEW_FLOAT, a, b, c, d, e, f, g, h]))
+        self.item(0, |out| put::f64(out, value))
     }
 
     /// `true` or `false`.
     #[inline]
     pub fn bool(&mut self, value: bool) -> &mut Self {
         let text: &[u8] = if value { b"true" } else { b"false" };
-        self.item(0, |out| put_atom(out, text))
+        self.item(0, |out| put::atom(out, text))
     }
 
     /// An atom; more than 255 characters are refused.
@@ -314,13 +247,13 @@ impl Writer {
         if !Atom::fits(text) {
             return self.refuse("an atom has at most 255 characters");
         }
-        self.item(0, |out| put_atom(out, text.as_bytes()))
+        self.item(0, |out| put::atom(out, text.as_bytes()))
     }
 
     /// An atom.
     #[inline]
     pub fn atom_term(&mut self, atom: &Atom) -> &mut Self {
-        self.item(0, |out| put_atom(out, atom.as_bytes()))
+        self.item(0, |out| put::atom(out, atom.as_bytes()))
     }
 
     /// A binary.
@@ -329,10 +262,7 @@ impl Writer {
         if u32::try_from(bytes.len()).is_err() {
             return self.refuse("a binary has at most 4 GiB");
         }
-        self.item(0, |out| {
-            put_counted(out, tag::BINARY, bytes.len());
-            out.extend_from_slice(bytes);
-        })
+        self.item(0, |out| put::binary(out, bytes))
     }
 
     /// A binary of this text, as Elixir's strings are.
@@ -351,7 +281,7 @@ impl Writer {
             return self.refuse("a bit string has 1 to 8 bits in its last byte");
         };
         self.item(0, |out| {
-            put_counted(out, tag::BIT_BINARY, bytes.len());
+            put::counted(out, tag::BIT_BINARY, bytes.len());
             out.push(bits);
             out.extend_from_slice(whole);
             out.push(last & 0xffu8 << (8 - bits));
@@ -370,8 +300,8 @@ impl Writer {
             return self.refuse("a list has at most 2^32 - 1 elements");
         }
         self.item(0, |out| {
-            put_counted(out, tag::LIST, count);
-            points().for_each(|point| put_i64(out, i64::from(point)));
+            put::counted(out, tag::LIST, count);
+            points().for_each(|point| put::i64(out, i64::from(point)));
             out.push(tag::NIL);
         })
     }
@@ -381,7 +311,7 @@ impl Writer {
         if u32::try_from(bytes.len()).is_err() {
             return self.refuse("a list has at most 2^32 - 1 elements");
         }
-        self.item(0, |out| put_byte_string(out, bytes))
+        self.item(0, |out| put::byte_string(out, bytes))
     }
 
     /// A tuple; its elements follow.
@@ -390,7 +320,7 @@ impl Writer {
         if u32::try_from(arity).is_err() {
             return self.refuse("a tuple has at most 2^32 - 1 elements");
         }
-        self.item(arity as u64, |out| put_tuple(out, arity))
+        self.item(arity as u64, |out| put::tuple(out, arity))
     }
 
     /// A list; its elements follow, and then its tail, which is [`nil`](Self::nil) for a proper list.
@@ -402,13 +332,13 @@ impl Writer {
         if elements == 0 {
             return self; // the tail that follows is the value
         }
-        self.item(elements as u64 + 1, |out| put_counted(out, tag::LIST, elements))
+        self.item(elements as u64 + 1, |out| put::counted(out, tag::LIST, elements))
     }
 
     /// The empty list, or the end of one.
     #[inline]
     pub fn nil(&mut self) -> &mut Self {
-        self.item(0, |out| out.push(tag::NIL))
+        self.item(0, |out| put::bytes(out, [tag::NIL]))
     }
 
     /// A map; key, value, key, value... follow. `finish` refuses a key that comes twice.
@@ -417,28 +347,34 @@ impl Writer {
         if i32::try_from(pairs).is_err() {
             return self.refuse("a map has at most 2^31 - 1 pairs");
         }
-        self.keys |= pairs > 1;
-        self.item(pairs as u64 * 2, |out| put_counted(out, tag::MAP, pairs))
+        self.item(pairs as u64 * 2, |out| put::counted(out, tag::MAP, pairs));
+        if self.unseen {
+            self.unseen_maps |= pairs > 1;
+        } else if pairs > 1 && self.error.is_none() {
+            let base = self.owed - pairs as u64 * 2;
+            self.watch = self.keys.get_or_insert_default().open(base, pairs as u64);
+        }
+        self
     }
 
     /// A pid.
     pub fn pid(&mut self, pid: &Pid) -> &mut Self {
-        self.item(0, |out| put_pid(out, pid))
+        self.item(0, |out| put::pid(out, pid))
     }
 
     /// A port.
     pub fn port(&mut self, port: &Port) -> &mut Self {
-        self.item(0, |out| put_port(out, port))
+        self.item(0, |out| put::port(out, port))
     }
 
     /// A reference.
     pub fn reference(&mut self, reference: &Reference) -> &mut Self {
-        self.item(0, |out| put_reference(out, reference))
+        self.item(0, |out| put::reference(out, reference))
     }
 
     /// `fun Module:Function/Arity`.
     pub fn export(&mut self, export: &Export) -> &mut Self {
-        self.item(0, |out| put_export(out, export))
+        self.item(0, |out| put::export(out, export))
     }
 
     /// A fun that came from elsewhere.
@@ -472,6 +408,7 @@ impl Writer {
 
     /// One item written by `put`, which leaves the bytes as they were if it fails.
     pub(crate) fn compose(&mut self, put: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+        self.any_spelling();
         let mut done = Ok(());
         self.item(0, |out| done = put(out));
         if done.is_err() {
@@ -481,14 +418,25 @@ impl Writer {
         self.error.map_or(Ok(()), |what| Err(Error::argument(what)))
     }
 
-    /// The buffer and the number of items still owed to it, for those who put plain items in by themselves, as C does.
+    /// What comes now may be a key, or part of one, that is not spelt as this writer would.
+    fn any_spelling(&mut self) {
+        if let Some(keys) = self.keys.as_deref_mut() {
+            keys.any_spelling();
+        }
+    }
+
+    /// The buffer and the number of items still owed to it, for those who put plain items in by themselves, as C
+    /// does. Such items are not seen here, so keys of maps are then compared in the end.
     #[cfg(feature = "ffi")]
+    #[inline]
     pub(crate) fn parts(&mut self) -> (&mut Vec<u8>, &mut u64) {
+        self.unseen = true;
         (&mut self.bytes, &mut self.owed)
     }
 
     /// One term that was encoded or checked by this crate.
     pub(crate) fn raw_unchecked(&mut self, term: &[u8]) -> &mut Self {
+        self.any_spelling();
         self.item(0, |out| out.extend_from_slice(term))
     }
 }

@@ -14,7 +14,7 @@ pub struct Sample {
     pub items: usize,
     pub bytes: Vec<u8>,
     pub read: fn(&[u8]),
-    pub write: fn(&mut Writer, usize),
+    pub write: fn(Writer, usize) -> Writer,
     #[cfg(libei)]
     pub ei_read: fn(&[u8]),
     #[cfg(libei)]
@@ -23,9 +23,7 @@ pub struct Sample {
 
 impl Sample {
     fn sized(mut self, count: usize) -> Sample {
-        let mut writer = Writer::new();
-        (self.write)(&mut writer, count);
-        self.bytes = writer.finish().expect("complete");
+        self.bytes = (self.write)(Writer::new(), count).finish().expect("complete");
         self.count = count;
         self.items = count * self.terms;
         self

@@ -263,7 +263,7 @@ pub mod write {
     }
 
     pub fn floats(buf: &mut [u8], count: usize) -> usize {
-        list(buf, count, |out, n| out.double(n as c_double))
+        list(buf, count, |out, n| out.double(c_double::from(n as u32)))
     }
 
     pub fn atoms(buf: &mut [u8], count: usize) -> usize {

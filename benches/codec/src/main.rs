@@ -2,7 +2,7 @@
 //! the owned term beside the crates eetf and erltf.
 //!
 //! Each figure is the fastest of many passes, in nanoseconds per item of the sample. `--check` makes one pass.
-//! A word as argument selects lines: an operation or a sample.
+//! Words as arguments select lines: operations and samples.
 
 mod data;
 #[cfg(libei)]
@@ -51,7 +51,7 @@ fn line(what: &str, sample: &Sample, ours: f64, others: &[(&str, Option<f64>)]) 
 
 fn main() {
     let check = std::env::args().any(|arg| arg == "--check");
-    let filter = std::env::args().skip(1).find(|arg| !arg.starts_with("--")).unwrap_or_default();
+    let filters: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let effort = if check {
         Effort { time: Duration::ZERO }
     } else {
@@ -60,7 +60,7 @@ fn main() {
     println!("nanoseconds per item, and the ratio to erlnode");
     for sample in data::samples() {
         let bytes = &sample.bytes[..];
-        let wanted = |what: &str| filter.is_empty() || what.contains(&filter) || sample.name.contains(&filter);
+        let wanted = |what: &str| filters.iter().all(|word| what.contains(word) || sample.name.contains(word));
         if wanted("cursor") {
             let cursor = effort.measure(|| (sample.read)(black_box(bytes)));
             #[cfg(libei)]
@@ -73,7 +73,7 @@ fn main() {
             let mut writer = erlnode::term::Writer::with_capacity(1 << 20);
             let encode = effort.measure(|| {
                 writer.clear();
-                (sample.write)(&mut writer, sample.count);
+                writer = (sample.write)(std::mem::take(&mut writer), sample.count);
                 black_box(writer.encoded().expect("complete"));
             });
             assert_eq!(writer.encoded().expect("complete"), bytes);

@@ -68,3 +68,43 @@ mod hostile;
 mod random;
 mod sorted;
 mod text;
+
+#[test]
+fn the_writer_sees_keys_that_come_twice_however_they_are_nested() {
+    let pair = |first: &dyn Fn(&mut Writer), second: &dyn Fn(&mut Writer), around: usize| {
+        let mut writer = Writer::new();
+        for _ in 0..around {
+            writer.map(2).i64(1).i64(1).i64(2); // what follows is the second value
+        }
+        writer.tuple(2).map(2);
+        first(&mut writer);
+        writer.nil();
+        second(&mut writer);
+        writer.list(1).nil().nil().i64(7);
+        let bytes = writer.encoded().map(<[u8]>::to_vec);
+        if let Ok(bytes) = &bytes {
+            assert_eq!(validate(bytes, &[]), Ok(bytes.len()));
+        }
+        bytes.is_ok()
+    };
+    for around in 0..3 {
+        assert!(pair(&|w| _ = w.i64(1), &|w| _ = w.i64(2), around));
+        assert!(pair(&|w| _ = w.i64(1), &|w| _ = w.f64(1.0), around));
+        assert!(!pair(&|w| _ = w.i64(1), &|w| _ = w.i64(1), around));
+        assert!(!pair(&|w| _ = w.i64(1), &|w| _ = w.raw(&[98, 0, 0, 0, 1]), around));
+        assert!(!pair(&|w| _ = w.byte_string(b"a"), &|w| _ = w.list(1).i64(97).nil(), around));
+        assert!(!pair(&|w| _ = w.tuple(1).atom("a"), &|w| _ = w.tuple(1).atom("a"), around));
+        let map = |w: &mut Writer, a: i64, b: i64| _ = w.map(2).i64(a).nil().i64(b).nil();
+        assert!(!pair(&|w| map(w, 1, 2), &|w| map(w, 2, 1), around));
+        assert!(pair(&|w| map(w, 1, 2), &|w| map(w, 1, 3), around));
+        assert!(!pair(&|w| map(w, 1, 1), &|w| map(w, 1, 3), around));
+    }
+    for twice in [false, true] {
+        let mut writer = Writer::new();
+        writer.map(100);
+        for n in 0..100 {
+            writer.i64(if twice { n % 99 } else { n }).map(2).i64(n).nil().i64(n + 1).nil();
+        }
+        assert_eq!(writer.finish().is_err(), twice);
+    }
+}
