@@ -288,6 +288,10 @@ impl<'a> Input<'a> {
                 Term::Float(wire::old_float(self.accept(wire::array(self.s))?)?)
             }
             tag if wire::is_atom_tag(tag) => Term::Atom(self.accept(wire::atom(s))?.to_atom(self.atoms)?),
+            tag::NIL => {
+                self.accept(wire::take(s, 1))?; // behind lists without elements
+                Term::nil()
+            }
             tag::STRING => Term::list(self.string()?.iter().map(|&byte| Term::Int(i64::from(byte)))),
             tag::BINARY => {
                 self.accept(wire::take(s, 1))?;

@@ -21,7 +21,7 @@ mod lex;
 mod order;
 mod parse;
 mod print;
-mod put;
+pub(crate) mod put;
 mod reader;
 mod skip;
 mod stack;
@@ -41,15 +41,6 @@ pub use reader::{Kind, Reader, State};
 pub use validate::validate;
 pub use value::{BitString, Export, Fun, Improper, Map, Record, Term, Terms};
 pub use writer::Writer;
-
-/// The bytes of single items, for an encoder that walks something else than a [`Term`] and counts by itself.
-#[cfg(feature = "ffi")]
-pub(crate) mod put {
-    pub(crate) use super::writer::{
-        put_atom as atom, put_byte_string as byte_string, put_counted as counted, put_i64 as i64,
-        put_pid as pid, put_port as port, put_reference as reference, put_tuple as tuple,
-    };
-}
 
 #[cfg(test)]
 mod tests;
