@@ -3,12 +3,12 @@
 //! A cookie file must be ours and private: owner = effective user, mode 0400 or 0600, no symbolic link. A missing one is
 //! made with 32 random characters. Errors tell path and mode, never the content.
 
-use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use foldhash::HashMap;
 use parking_lot::RwLock;
 use zeroize::Zeroizing;
 

@@ -1,8 +1,8 @@
 //! Who wants to hear of nodes coming and going (`monitor_node/2`, `net_kernel:monitor_nodes/1,2`).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use parking_lot::Mutex;
 
 use crate::node::links::finish;

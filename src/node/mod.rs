@@ -28,12 +28,12 @@ mod signals;
 pub mod spawn;
 mod ticktime;
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::HashMap;
 use parking_lot::{Mutex, RwLock};
 use tokio::task::AbortHandle;
 
@@ -67,6 +67,9 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Smallest creation used: lower ones are reserved for old peers.
 pub(crate) const MIN_CREATION: u32 = 4;
+
+/// How long leaving waits for epmd.
+const LEAVE_WAIT: Duration = Duration::from_millis(500);
 
 /// Which peers to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -563,7 +566,11 @@ impl Inner {
         }
         let registration = self.registration.lock().take();
         if let Some(registration) = registration {
-            drop(registration);
+            // Until epmd has seen it, the name is in use; a program that starts again at once must not meet itself.
+            let gone = self.runtime.spawn(registration.stop());
+            if tokio::runtime::Handle::try_current().is_err() {
+                self.runtime.wait(gone, Some(Instant::now() + LEAVE_WAIT), false);
+            }
         }
     }
 }

@@ -3,10 +3,10 @@
 //! Knows nothing of sockets; the router calls it, mailboxes receive the DOWN messages it makes.
 //! Always true: a reference is in its watcher's table until exactly one DOWN was delivered or it was demonitored.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::HashMap;
 
 use crate::node::links::{finish, NOPROC};
 use crate::node::message::{Message, MessageKind};

@@ -4,13 +4,13 @@
 //! Always true: a peer has at most one link; its old link is reported down before a new one is reported up; everybody
 //! who waits for a connection is told how it ended.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;

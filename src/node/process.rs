@@ -5,11 +5,12 @@
 //! Always true: a lock of one process is never held while that of another is taken, nor while waiting; after `close`
 //! took the state nothing is ever added to it again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -18,6 +19,7 @@ use crate::net::link::Pause;
 use crate::node::message::{Message, MessageKind};
 use crate::term::{Atom, Pid, Reference};
 use bytes::Bytes;
+use foldhash::HashMap;
 use parking_lot::Mutex;
 
 /// What happens when a mailbox is full.
@@ -115,7 +117,7 @@ impl Relations {
     fn shrink(&mut self) {
         fn shrink<K, V>(table: &mut HashMap<K, V>) {
             if table.is_empty() && table.capacity() > KEEP_PLACES {
-                *table = HashMap::new();
+                *table = HashMap::default();
             }
         }
         shrink(&mut self.links);
@@ -153,6 +155,8 @@ pub(crate) struct Process {
     pub(crate) id: u32,
     pub(crate) serial: u32,
     limits: Limits,
+    /// Set by `close`; read without the lock where a moment's delay does not matter.
+    ended: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -169,6 +173,7 @@ impl Process {
             id,
             serial,
             limits,
+            ended: AtomicBool::new(false),
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 bytes: 0,
@@ -283,7 +288,7 @@ impl Process {
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.state.lock().closed.is_none()
+        !self.ended.load(Ordering::Acquire)
     }
 
     /// The reason it ended with, as an encoded term.
@@ -323,6 +328,7 @@ impl Process {
             return None;
         }
         state.closed = Some(reason);
+        self.ended.store(true, Ordering::Release);
         let was_empty = state.queue.is_empty();
         let unread = std::mem::take(&mut state.queue);
         state.bytes = 0;

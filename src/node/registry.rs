@@ -3,9 +3,9 @@
 //! A pid's `id` is an index into the table, its `serial` the generation of that place, so routing is one array access.
 //! Always true: an (id, serial) pair is given out once in the life of a node.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use parking_lot::RwLock;
 
 use crate::error::{Error, Result};

@@ -72,7 +72,8 @@ impl Inner {
     ) -> Result<()> {
         check_term(payload)?;
         let node = match to.node() {
-            Some(node) if !self.is_our_name(node) => node,
+            // `from` is one of ours.
+            Some(node) if *node != from.node => node,
             _ => return self.send_local(from, to, payload),
         };
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
@@ -88,7 +89,8 @@ impl Inner {
     pub(crate) async fn send_async(self: &Arc<Self>, from: &Pid, to: &Target, payload: &[u8]) -> Result<()> {
         check_term(payload)?;
         let node = match to.node() {
-            Some(node) if !self.is_our_name(node) => node,
+            // `from` is one of ours.
+            Some(node) if *node != from.node => node,
             _ => return self.send_local(from, to, payload),
         };
         let link = match self.peers.link(node) {

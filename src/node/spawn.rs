@@ -4,11 +4,11 @@
 //! program runs the function on a thread of its choice and ends the process with its result. Nothing that is not exported runs.
 //! Always true: each request is answered with op 31 before anything else is said about its process.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::HashMap;
 use parking_lot::RwLock;
 
 use crate::error::{Error, Malformed, Result};

@@ -10,7 +10,8 @@ use crate::error::Malformed;
 
 /// A copy of one valid term in which no tag 82 is left.
 pub(crate) fn inline(bytes: &[u8], atoms: &[Atom]) -> Result<Vec<u8>, Wrong> {
-    let mut out = Vec::with_capacity(bytes.len());
+    let spelled: usize = atoms.iter().map(|atom| atom.as_str().len() + 3).sum();
+    let mut out = Vec::with_capacity(bytes.len() + spelled);
     if atoms.is_empty() {
         out.extend_from_slice(bytes); // tag 82 was refused when this was checked
         return Ok(out);
