@@ -77,9 +77,11 @@ impl<'a, A: Args<'a>> Slots for Feed<A> {
 fn put(directive: Directive, arg: Arg<'_>, out: &mut Vec<u8>) -> Result<(), Cow<'static, str>> {
     use Directive as D;
     match (directive, arg) {
-        (D::Int32 | D::Int64 | D::Char, Arg::Int(n)) => put_i64(out, n),
+        (D::Char, Arg::Int(n)) => put_i64(out, i64::from(code(u8::try_from(n).ok())?)),
+        (D::Char, Arg::Uint(n)) => put_i64(out, i64::from(code(u8::try_from(n).ok())?)),
+        (D::Int32 | D::Int64, Arg::Int(n)) => put_i64(out, n),
         (D::Uint64, Arg::Int(n)) if n >= 0 => put_i64(out, n),
-        (D::Int32 | D::Int64 | D::Char | D::Uint64, Arg::Uint(n)) => match i64::try_from(n) {
+        (D::Int32 | D::Int64 | D::Uint64, Arg::Uint(n)) => match i64::try_from(n) {
             Ok(n) => put_i64(out, n),
             Err(_) => put_big(out, false, &n.to_le_bytes()),
         },
@@ -107,6 +109,10 @@ fn put(directive: Directive, arg: Arg<'_>, out: &mut Vec<u8>) -> Result<(), Cow<
         }
     }
     Ok(())
+}
+
+fn code(code: Option<u8>) -> Result<u8, &'static str> {
+    code.ok_or("the argument of ~c is not 0 to 255")
 }
 
 fn binary(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), &'static str> {

@@ -28,7 +28,7 @@ pub enum Captured<'a> {
     Reference(Reference),
     /// By `~o`.
     Port(Port),
-    /// By `~t`: one encoded term without the version byte.
+    /// By `~t`: one encoded term without the version byte. It may refer to the atoms of the reader, if that has any.
     Term(Cow<'a, [u8]>),
 }
 

@@ -115,6 +115,7 @@ fn arguments_must_be_there_fit_and_be_used_up() {
     assert!(refused("~i", &[Arg::Int(1), Arg::Int(2)]).contains("1 arguments are left"));
     assert!(refused("~i", &[Arg::Str("x")]).contains("~i cannot take the argument Str(\"x\")"));
     assert!(refused("~u", &[Arg::Int(-1)]).contains("~u cannot take"));
+    assert!(refused("~c", &[Arg::Int(256)]).contains("~c is not 0 to 255"));
     assert!(refused("~f", &[Arg::Float(f64::NAN)]).contains("no Erlang floats"));
     assert!(refused("~a", &[Arg::Str(&"x".repeat(256))]).contains("255 characters"));
     assert!(refused("~t", &[Arg::Encoded(&[97])]).contains("~t is no encoded term"));
