@@ -71,7 +71,7 @@ struct Open {
 /// Reads one term that begins with `first`, and nothing behind it.
 pub(crate) fn compose_one<'t>(
     tokens: &mut impl Tokens<'t>,
-    first: Token<&'t str>,
+    first: Token<'t>,
     out: &mut Vec<u8>,
     slots: &mut impl Slots,
 ) -> Result<(), Complaint> {
@@ -129,7 +129,7 @@ pub(crate) fn compose_one<'t>(
 
 /// Starts a container if the token is an opening bracket.
 #[inline]
-fn opened(token: &Token<&str>, out: &mut Vec<u8>) -> Option<Open> {
+fn opened(token: &Token<'_>, out: &mut Vec<u8>) -> Option<Open> {
     let at = out.len();
     let shape = match token {
         Token::TupleOpen => {
@@ -150,7 +150,7 @@ fn opened(token: &Token<&str>, out: &mut Vec<u8>) -> Option<Open> {
 }
 
 /// True if the token ends the innermost bracket in the state it is in.
-fn closes(open: &Stack<Open>, token: &Token<&str>) -> bool {
+fn closes(open: &Stack<Open>, token: &Token<'_>) -> bool {
     let Some(bracket) = open.last() else { return false };
     match (token, bracket.shape) {
         (Token::BraceClose, Shape::Tuple | Shape::Value) => true,
@@ -214,14 +214,14 @@ fn expected(shape: Shape) -> &'static str {
     }
 }
 
-pub(crate) fn unexpected<'t>(tokens: &impl Tokens<'t>, found: &Token<&str>, expected: &str) -> Complaint {
+pub(crate) fn unexpected<'t>(tokens: &impl Tokens<'t>, found: &Token<'_>, expected: &str) -> Complaint {
     Complaint::new(tokens.place(), format!("expected {expected}, found {}", found.name()))
 }
 
 /// A term that has no terms inside.
 fn leaf<'t>(
     tokens: &mut impl Tokens<'t>,
-    token: Token<&'t str>,
+    token: Token<'t>,
     out: &mut Vec<u8>,
     slots: &mut impl Slots,
 ) -> Result<(), Complaint> {
@@ -313,7 +313,7 @@ fn export_name<'t>(tokens: &mut impl Tokens<'t>, out: &mut Vec<u8>) -> Result<()
     }
 }
 
-fn expect<'t>(tokens: &mut impl Tokens<'t>, wanted: &Token<&str>, text: &str) -> Result<(), Complaint> {
+fn expect<'t>(tokens: &mut impl Tokens<'t>, wanted: &Token<'_>, text: &str) -> Result<(), Complaint> {
     let token = tokens.next()?;
     if token == *wanted {
         return Ok(());
@@ -348,9 +348,9 @@ fn binary<'t>(tokens: &mut impl Tokens<'t>, out: &mut Vec<u8>) -> Result<(), Com
 /// One number or text with its size or type; gives the token behind it.
 fn segment<'t>(
     tokens: &mut impl Tokens<'t>,
-    token: Token<&'t str>,
+    token: Token<'t>,
     bits: &mut Bits,
-) -> Result<Token<&'t str>, Complaint> {
+) -> Result<Token<'t>, Complaint> {
     let next = tokens.next()?;
     match token {
         Token::Text(text) if next == Token::Slash => {
@@ -388,9 +388,9 @@ fn segment<'t>(
 fn number<'t>(
     tokens: &mut impl Tokens<'t>,
     value: &BigInt,
-    next: Token<&'t str>,
+    next: Token<'t>,
     bits: &mut Bits,
-) -> Result<Token<&'t str>, Complaint> {
+) -> Result<Token<'t>, Complaint> {
     let (size, next) = match next {
         Token::Colon => match tokens.next()? {
             Token::Int(size @ 0..=MAX_SEGMENT_BITS) => (size as usize, tokens.next()?),

@@ -30,7 +30,7 @@ pub(crate) struct Lexer<'t> {
 
 impl<'t> Tokens<'t> for Lexer<'t> {
     #[inline]
-    fn next(&mut self) -> Result<Token<&'t str>, Complaint> {
+    fn next(&mut self) -> Result<Token<'t>, Complaint> {
         self.skip_blanks();
         self.start = self.at;
         let Some(&byte) = self.bytes().get(self.at) else { return Ok(Token::End) };
@@ -78,7 +78,7 @@ impl<'t> Lexer<'t> {
         self.bytes().get(self.at + ahead).copied()
     }
 
-    fn take(&mut self, length: usize, token: Token<&'t str>) -> Token<&'t str> {
+    fn take(&mut self, length: usize, token: Token<'t>) -> Token<'t> {
         self.at += length;
         token
     }
@@ -126,7 +126,7 @@ impl<'t> Lexer<'t> {
     }
 
     #[inline]
-    fn word(&mut self) -> Result<Token<&'t str>, Complaint> {
+    fn word(&mut self) -> Result<Token<'t>, Complaint> {
         match self.name() {
             "fun" if self.peek(0) == Some(b'(') => {
                 self.complain("of funs, only fun module:name/arity can be written")
@@ -136,7 +136,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn directive(&mut self) -> Result<Token<&'t str>, Complaint> {
+    fn directive(&mut self) -> Result<Token<'t>, Complaint> {
         let letter = self.peek(1);
         if letter == Some(b'_') {
             return Ok(self.take(2, Token::Wildcard));
@@ -153,7 +153,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn other(&mut self, byte: u8) -> Result<Token<&'t str>, Complaint> {
+    fn other(&mut self, byte: u8) -> Result<Token<'t>, Complaint> {
         match (byte, self.peek(1)) {
             (b'#', Some(b'{')) => Ok(self.take(2, Token::MapOpen)),
             (b'<', Some(b'<')) => Ok(self.take(2, Token::BinaryOpen)),
@@ -182,7 +182,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Digits with optional base, fraction and exponent; the sign was read before.
-    fn number(&mut self, negative: bool) -> Result<Token<&'t str>, Complaint> {
+    fn number(&mut self, negative: bool) -> Result<Token<'t>, Complaint> {
         let (first, digits) = self.digits(10);
         if digits == 0 {
             return self.complain("a sign must be followed by digits");
@@ -211,7 +211,7 @@ impl<'t> Lexer<'t> {
         (&self.text[start..self.at], count)
     }
 
-    fn based(&mut self, base: &str, negative: bool) -> Result<Token<&'t str>, Complaint> {
+    fn based(&mut self, base: &str, negative: bool) -> Result<Token<'t>, Complaint> {
         let base = match base.parse::<u32>() {
             Ok(base @ 2..=36) => base,
             _ => return self.complain("the base before '#' must be 2 to 36"),
@@ -230,7 +230,7 @@ impl<'t> Lexer<'t> {
         negative: bool,
         digits: usize,
         base: u32,
-    ) -> Result<Token<&'t str>, Complaint> {
+    ) -> Result<Token<'t>, Complaint> {
         const ALWAYS_FITS: usize = 18; // 10^18 - 1 is below 2^63
         if base == 10 && digits <= ALWAYS_FITS {
             let value = text.bytes().filter(|&b| b != b'_').fold(0i64, |n, b| n * 10 + i64::from(b - b'0'));
@@ -252,7 +252,7 @@ impl<'t> Lexer<'t> {
         Ok(Token::Int(value))
     }
 
-    fn float(&mut self) -> Result<Token<&'t str>, Complaint> {
+    fn float(&mut self) -> Result<Token<'t>, Complaint> {
         self.at += 1;
         self.digits(10);
         if matches!(self.peek(0), Some(b'e' | b'E')) {
@@ -272,7 +272,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// `$c`: the code of a character.
-    fn character(&mut self) -> Result<Token<&'t str>, Complaint> {
+    fn character(&mut self) -> Result<Token<'t>, Complaint> {
         self.at += 1;
         let c = match self.text[self.at..].chars().next() {
             Some('\\') => self.escape()?,
@@ -289,7 +289,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// One string, or several that stand side by side and count as one.
-    fn strings(&mut self) -> Result<Token<&'t str>, Complaint> {
+    fn strings(&mut self) -> Result<Token<'t>, Complaint> {
         let from = self.at + 1;
         let mut text = self.quoted(b'"')?;
         loop {
@@ -306,7 +306,7 @@ impl<'t> Lexer<'t> {
 
     /// What stands between quotes; the escapes are checked.
     #[inline]
-    fn quoted(&mut self, quote: u8) -> Result<Spelled<&'t str>, Complaint> {
+    fn quoted(&mut self, quote: u8) -> Result<Spelled<'t>, Complaint> {
         self.at += 1;
         let from = self.at;
         let mut spelling = Spelling::Plain;

@@ -7,17 +7,17 @@ use super::format::Directive;
 use super::lex::unescape;
 use crate::error::Error;
 
-/// What the text says next. `S` is a piece of the text: borrowed, or where it stands.
+/// What the text says next.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Token<S> {
+pub(crate) enum Token<'t> {
     /// An atom, unquoted or quoted; without the quotes.
-    Atom(Spelled<S>),
+    Atom(Spelled<'t>),
     Int(i64),
     /// An integer beyond 64 bits: whether it is negative, its digits, their base.
-    Big(bool, S, u32),
+    Big(bool, &'t str, u32),
     Float(f64),
     /// What stands between double quotes.
-    Text(Spelled<S>),
+    Text(Spelled<'t>),
     /// `~` and a letter.
     Directive(Directive),
     /// `_`, or a name that begins with it.
@@ -46,8 +46,8 @@ pub(crate) enum Token<S> {
 
 /// A piece of text as it is written.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Spelled<S> {
-    pub(super) written: S,
+pub(crate) struct Spelled<'t> {
+    pub(super) written: &'t str,
     pub(super) spelling: Spelling,
 }
 
@@ -62,7 +62,7 @@ pub(super) enum Spelling {
     Pieces,
 }
 
-impl<'t> Spelled<&'t str> {
+impl<'t> Spelled<'t> {
     pub(super) fn plain(written: &'t str) -> Self {
         Spelled { written, spelling: Spelling::Plain }
     }
@@ -77,42 +77,7 @@ impl<'t> Spelled<&'t str> {
     }
 }
 
-impl<S> Token<S> {
-    /// The same token with its pieces of text in another form.
-    #[inline]
-    pub(crate) fn map<T>(self, piece: impl FnOnce(S) -> T) -> Token<T> {
-        match self {
-            Token::Atom(Spelled { written, spelling }) => {
-                Token::Atom(Spelled { written: piece(written), spelling })
-            }
-            Token::Text(Spelled { written, spelling }) => {
-                Token::Text(Spelled { written: piece(written), spelling })
-            }
-            Token::Big(negative, digits, base) => Token::Big(negative, piece(digits), base),
-            Token::Int(n) => Token::Int(n),
-            Token::Float(f) => Token::Float(f),
-            Token::Directive(d) => Token::Directive(d),
-            Token::Wildcard => Token::Wildcard,
-            Token::Fun => Token::Fun,
-            Token::TupleOpen => Token::TupleOpen,
-            Token::ListOpen => Token::ListOpen,
-            Token::MapOpen => Token::MapOpen,
-            Token::BinaryOpen => Token::BinaryOpen,
-            Token::BraceClose => Token::BraceClose,
-            Token::ListClose => Token::ListClose,
-            Token::BinaryClose => Token::BinaryClose,
-            Token::Comma => Token::Comma,
-            Token::Bar => Token::Bar,
-            Token::Arrow => Token::Arrow,
-            Token::Assign => Token::Assign,
-            Token::Colon => Token::Colon,
-            Token::Slash => Token::Slash,
-            Token::End => Token::End,
-        }
-    }
-}
-
-impl Token<&str> {
+impl Token<'_> {
     /// How the token is called in an error text.
     pub(crate) fn name(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
@@ -175,7 +140,7 @@ impl Complaint {
 /// Where tokens come from: a text, or a text that was read before.
 pub(crate) trait Tokens<'t> {
     /// The next token; [`Token::End`] for ever once the text is over.
-    fn next(&mut self) -> Result<Token<&'t str>, Complaint>;
+    fn next(&mut self) -> Result<Token<'t>, Complaint>;
     /// Offset of the token read last, for error texts.
     fn place(&self) -> usize;
 }

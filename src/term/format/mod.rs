@@ -1,16 +1,15 @@
 //! Templates and patterns: terms written as text with places for values.
 //!
 //! The text is Erlang's, as [`parse`](super::parse()) reads it. `~` and a letter stands for a value: an argument when a
-//! term is built, a capture when one is taken apart. [`Directive`] is the one table of the letters; Rust, the C varargs
-//! and `ei_x_format` share it.
+//! term is built, a capture when one is taken apart. [`Directive`] is the one table of the letters, for Rust and for
+//! C's variable arguments; those of `ei_x_format` mean the same in it.
 //!
-//! Build: [`build()`], [`build_into`], or a [`Template`] that was read once. Match: [`matches()`] or a [`Pattern`]. Both
-//! engines keep their place in a stack of their own; depth costs heap.
+//! Build: [`build()`], [`build_into`], or a [`Template`], which is the fastest. Match: [`matches()`], or a [`Pattern`]
+//! that was checked before. Both engines keep their place in a stack of their own; depth costs heap.
 
 mod args;
 mod captures;
 mod pattern;
-mod stored;
 mod template;
 
 pub use args::{Arg, Args};

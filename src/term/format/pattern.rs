@@ -6,9 +6,8 @@
 use std::borrow::Cow;
 
 use super::captures::Captured;
-use super::stored::Stored;
 use super::template::Placeholders;
-use super::Directive;
+use super::{directives, Directive};
 use crate::error::Result;
 use crate::term::compose::{compose, compose_one, unexpected, NoSlots};
 use crate::term::lex::Lexer;
@@ -35,10 +34,11 @@ pub fn matches<'a>(pattern: &str, reader: &mut Reader<'a>, captures: &mut Vec<Ca
     attempt(&mut Lexer::new(pattern), reader, captures).map_err(|complaint| complaint.in_text(pattern))
 }
 
-/// A pattern that was read before. Making one checks the whole text.
+/// A pattern whose whole text was checked. It matches as fast as a text does: reading the text while walking the term
+/// costs less than keeping its tokens (measured: 97 and 124 ns for `{put, ~b, ~i}`).
 #[derive(Debug, Clone)]
 pub struct Pattern {
-    tokens: Stored,
+    text: Box<str>,
 }
 
 impl Pattern {
@@ -47,30 +47,29 @@ impl Pattern {
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) with line and column.
     pub fn new(text: &str) -> Result<Pattern> {
-        let tokens = Stored::read(text)?;
-        check(&tokens).map_err(|complaint| complaint.in_text(text))?;
-        Ok(Pattern { tokens })
+        check(text).map_err(|complaint| complaint.in_text(text))?;
+        Ok(Pattern { text: text.into() })
     }
 
     /// The text it was made from.
     pub fn as_str(&self) -> &str {
-        self.tokens.text()
+        &self.text
     }
 
     /// Its directives, in the order of the captures.
     pub fn directives(&self) -> impl Iterator<Item = Directive> + '_ {
-        self.tokens.directives()
+        directives(&self.text).filter_map(Result::ok) // the text was checked
     }
 
     /// As [`matches()`].
     pub fn matches<'a>(&self, reader: &mut Reader<'a>, captures: &mut Vec<Captured<'a>>) -> bool {
-        attempt(&mut self.tokens.play(), reader, captures).unwrap_or(false) // the text was checked
+        attempt(&mut Lexer::new(&self.text), reader, captures).unwrap_or(false) // the text was checked
     }
 }
 
 /// Checks the grammar: a pattern is a template with `_` and `:=`, whose keys are literals.
-fn check(stored: &Stored) -> Result<(), Complaint> {
-    let mut tokens = stored.play();
+fn check(text: &str) -> Result<(), Complaint> {
+    let mut tokens = Lexer::new(text);
     let mut before = tokens.next()?;
     while before != Token::End {
         let place = tokens.place();
@@ -84,14 +83,14 @@ fn check(stored: &Stored) -> Result<(), Complaint> {
         }
         before = token;
     }
-    compose(&mut AsTemplate(stored.play()), &mut Vec::new(), &mut Placeholders::default())
+    compose(&mut AsTemplate(Lexer::new(text)), &mut Vec::new(), &mut Placeholders::default())
 }
 
 /// Tokens of a pattern as those of a template.
 struct AsTemplate<T>(T);
 
 impl<'t, T: Tokens<'t>> Tokens<'t> for AsTemplate<T> {
-    fn next(&mut self) -> Result<Token<&'t str>, Complaint> {
+    fn next(&mut self) -> Result<Token<'t>, Complaint> {
         Ok(match self.0.next()? {
             Token::Wildcard => Token::Directive(Directive::Term),
             Token::Assign => Token::Arrow,
@@ -204,7 +203,7 @@ impl<'a> Matcher<'_, 'a> {
     }
 
     /// Before an element: it must exist in the term. Before a value of a map: its key is read and found.
-    fn claim<'t>(&mut self, tokens: &mut impl Tokens<'t>, token: &mut Token<&'t str>) -> Result<(), Miss> {
+    fn claim<'t>(&mut self, tokens: &mut impl Tokens<'t>, token: &mut Token<'t>) -> Result<(), Miss> {
         match self.open.last() {
             Some(Open::Tuple(0)) => Err(Miss::Other),
             Some(Open::Tuple(left)) => {
@@ -236,7 +235,7 @@ impl<'a> Matcher<'_, 'a> {
     fn term<'t>(
         &mut self,
         tokens: &mut impl Tokens<'t>,
-        token: Token<&'t str>,
+        token: Token<'t>,
         rest: Option<usize>,
     ) -> Result<bool, Miss> {
         if let Some(rest) = rest {
@@ -292,7 +291,7 @@ impl<'a> Matcher<'_, 'a> {
     fn rest_of_list<'t>(
         &mut self,
         tokens: &mut impl Tokens<'t>,
-        token: Token<&'t str>,
+        token: Token<'t>,
         rest: usize,
     ) -> Result<bool, Miss> {
         match token {
@@ -404,7 +403,7 @@ impl<'a> Matcher<'_, 'a> {
     fn find<'t>(
         &mut self,
         tokens: &mut impl Tokens<'t>,
-        key: Token<&'t str>,
+        key: Token<'t>,
         start: usize,
         pairs: usize,
     ) -> Result<(), Miss> {
@@ -463,7 +462,7 @@ impl<'a> Matcher<'_, 'a> {
     }
 }
 
-fn is_close(token: &Token<&str>) -> bool {
+fn is_close(token: &Token<'_>) -> bool {
     matches!(token, Token::BraceClose | Token::ListClose)
 }
 
