@@ -5,7 +5,7 @@
 
 mkdir -p build
 say "building the library and the examples (the first time takes a minute or two) ..."
-scripts/examples.sh >build/demo.log 2>&1 || { tail -n 40 build/demo.log; die "the examples do not build"; }
+scripts/examples.sh c python >build/demo.log 2>&1 || { tail -n 40 build/demo.log; die "the examples do not build"; }
 
 PATIENCE=30 # seconds for one event; everything here takes well under one
 ERL_EPMD_PORT=$(free_port)

@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
-# Leaves every example program runnable at build/examples/LANG/NAME, from any directory and with no other set-up:
-# C and C++ find the library by a path relative to themselves, Python gets a launcher, Rust is copied.
+# examples.sh [c] [cpp] [python] [rust] [ei]: leaves the example programs of these kinds (all unless named) runnable at
+# build/examples/LANG/NAME, from any directory and with no other set-up: C and C++ find the library by a path relative
+# to themselves, Python gets a launcher, Rust is copied. `ei` is the C programs examples/c/ei_*, for the libei drop-in.
 . "$(dirname "$0")/common.sh"
 
-scripts/build.sh --examples
-mkdir -p build/examples/{c,cpp,python,rust}
+kinds=" ${*:-c cpp python rust ei} "
+wanted() { [[ $kinds == *" $1 "* ]]; }
+
+libraries=(erlnode)
+if wanted ei; then libraries+=(ei); fi
+if wanted rust; then libraries+=(--examples); fi
+scripts/build.sh "${libraries[@]}"
 
 # How a program at build/examples/LANG/NAME finds build/lib.
 RPATH='-Wl,-rpath,$ORIGIN/../../lib'
@@ -18,29 +24,31 @@ newer() {
   return 1
 }
 
-# An example named ei_* is a program for libei; every other one uses erlnode.h.
-library() { case ${1##*/} in ei_*) say -lei ;; *) say -lerlnode ;; esac; }
+# compile LANG SOURCE LIBRARY COMPILER...: one program.
+compile() {
+  local target source=$2 library=$3
+  target=build/examples/$1/$(basename "${source%.*}")
+  mkdir -p "build/examples/$1"
+  shift 3
+  if newer "$target" "$source" include/*.h examples/c/*.h bindings/cpp/*; then
+    "$@" $CFLAGS -Iinclude "$source" -o "$target" -Lbuild/lib "$RPATH" "$library" -lpthread
+  fi
+}
 
 for source in examples/c/*.c; do
-  [ -f "$source" ] || continue
-  name=$(basename "$source" .c)
-  if newer "build/examples/c/$name" "$source" include/*.h; then
-    ${CC:-cc} -std=c11 $CFLAGS -Iinclude "$source" -o "build/examples/c/$name" -Lbuild/lib "$RPATH" \
-      "$(library "$source")" -lpthread
-  fi
+  case ${source##*/} in
+    ei_*) if wanted ei; then compile c "$source" -lei "${CC:-cc}" -std=c11; fi ;;
+    *) if wanted c; then compile c "$source" -lerlnode "${CC:-cc}" -std=c11; fi ;;
+  esac
 done
 
 for source in examples/cpp/*.cpp; do
-  [ -f "$source" ] || continue
-  name=$(basename "$source" .cpp)
-  if newer "build/examples/cpp/$name" "$source" include/*.h bindings/cpp/*; then
-    ${CXX:-c++} -std=c++17 $CFLAGS -Iinclude -Ibindings/cpp "$source" -o "build/examples/cpp/$name" -Lbuild/lib \
-      "$RPATH" "$(library "$source")" -lpthread
-  fi
+  if wanted cpp; then compile cpp "$source" -lerlnode "${CXX:-c++}" -std=c++17 -Ibindings/cpp; fi
 done
 
 for source in examples/python/*.py; do
-  [ -f "$source" ] || continue
+  wanted python || break
+  mkdir -p build/examples/python
   name=$(basename "$source" .py)
   cat >"build/examples/python/$name" <<LAUNCHER
 #!/bin/sh
@@ -53,11 +61,9 @@ LAUNCHER
   chmod +x "build/examples/python/$name"
 done
 
-# Cargo looks for examples in examples/*.rs unless Cargo.toml names them; ours live in examples/rust.
-if compgen -G 'examples/rust/*.rs' >/dev/null; then
-  for source in examples/rust/*.rs; do
-    name=$(basename "$source" .rs)
-    install -m 755 "$TARGET/release/examples/$name" "build/examples/rust/$name"
-  done
-fi
+for source in examples/rust/*.rs; do
+  wanted rust || break
+  name=$(basename "$source" .rs)
+  install -D -m 755 "$TARGET/release/examples/$name" "build/examples/rust/$name"
+done
 say "examples: $(cd build/examples && ls -d */* | tr '\n' ' ')"

@@ -12,7 +12,7 @@ abi=$(abi)
 
 files=(
   "$libdir/liberlnode.so.$abi" "$libdir/liberlnode.so" "$libdir/liberlnode.a"
-  "$libdir/libei.so" "$libdir/libei.a"
+  "$libdir/libei.so" "$libdir/libei.a" "$libdir/libei_st.a"
   "$libdir/pkgconfig/erlnode.pc"
   "$libdir/cmake/erlnode/erlnodeConfig.cmake" "$libdir/cmake/erlnode/erlnodeConfigVersion.cmake"
   "$includedir/erlnode.h" "$includedir/erlnode.hpp" "$includedir/ei.h"
@@ -35,6 +35,7 @@ case ${1:-} in
     put 644 build/lib/liberlnode.a "$libdir/liberlnode.a"
     put 755 build/lib/libei.so "$libdir/libei.so"
     put 644 build/lib/libei.a "$libdir/libei.a"
+    put 644 build/lib/libei_st.a "$libdir/libei_st.a"
     put 644 include/erlnode.h "$includedir/erlnode.h"
     put 644 bindings/cpp/erlnode.hpp "$includedir/erlnode.hpp"
     put 644 include/ei.h "$includedir/ei.h"

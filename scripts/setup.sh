@@ -6,12 +6,12 @@
 
 mode=${1:-test}
 
-# COMMAND:PACKAGE for what must be there, and for what only the distributed tests need.
+# COMMAND:PACKAGE for what must be there, and for what only some tests need.
 required=(cc:gcc c++:g++ python3:python3)
 optional=()
 case $mode in
   build) ;;
-  test) optional=(erl:erlang-nox elixir:elixir erl_call:erlang-dev) ;;
+  test) optional=(erl:erlang-nox elixir:elixir erl_call:erlang-dev pkg-config:pkg-config cmake:cmake) ;;
   matrix) optional=(erl:erlang-nox elixir:elixir debootstrap:debootstrap) ;;
   *) die "usage: setup.sh build|test|matrix" ;;
 esac

@@ -19,6 +19,7 @@ STEPS=(
   library:
   c:
   python:
+  install:
   interop:distributed
 )
 
@@ -57,6 +58,7 @@ step_library() { run scripts/examples.sh; }
 
 # Programs in C and C++, compiled and run by a table.
 step_c() { run cargo test --no-fail-fast --test c -- $FILTER; }
+step_install() { run scripts/test-install.sh; }
 step_python() { run scripts/test-python.sh; }
 
 # The number of threads is the number of BEAMs at a time.
