@@ -2,7 +2,6 @@
 
 use super::super::abi::tag;
 use super::super::wire::{at, be16, be32};
-use super::done;
 use super::number::int;
 use std::ffi::{c_char, c_int};
 
@@ -26,19 +25,21 @@ pub unsafe extern "C" fn ei_decode_tuple_header(
 ) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
+        let start = *index;
         let s = at(buf, index);
-        match *s {
-            tag::SMALL_TUPLE => {
-                tell(arity, c_int::from(*s.add(1)));
-                done(index, s, s.add(2))
-            }
-            tag::LARGE_TUPLE => {
-                tell(arity, int(be32(s.add(1))));
-                done(index, s, s.add(5))
-            }
-            _ => -1,
+        let found = *s;
+        if found == tag::SMALL_TUPLE {
+            *index = start + 2;
+            tell(arity, c_int::from(*s.add(1)));
+            return 0;
         }
+        if found != tag::LARGE_TUPLE {
+            return -1;
+        }
+        *index = start + 5;
+        tell(arity, int(be32(s.add(1))));
     }
+    0
 }
 
 /// Decodes the header of a list; the elements and, unless it is empty, the tail follow.
@@ -53,19 +54,21 @@ pub unsafe extern "C" fn ei_decode_list_header(
 ) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
+        let start = *index;
         let s = at(buf, index);
-        match *s {
-            tag::LIST => {
-                tell(arity, int(be32(s.add(1))));
-                done(index, s, s.add(5))
-            }
-            tag::NIL => {
-                tell(arity, 0);
-                done(index, s, s.add(1))
-            }
-            _ => -1,
+        let found = *s;
+        if found == tag::LIST {
+            *index = start + 5;
+            tell(arity, int(be32(s.add(1))));
+            return 0;
         }
+        if found != tag::NIL {
+            return -1;
+        }
+        *index = start + 1;
+        tell(arity, 0);
     }
+    0
 }
 
 /// Decodes the header of a map; keys and values follow in turn.
@@ -80,13 +83,15 @@ pub unsafe extern "C" fn ei_decode_map_header(
 ) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
+        let start = *index;
         let s = at(buf, index);
         if *s != tag::MAP {
             return -1;
         }
+        *index = start + 5;
         tell(arity, int(be32(s.add(1))));
-        done(index, s, s.add(5))
     }
+    0
 }
 
 /// What stands at the index: one tag for all forms of a kind, and the length where a kind has one, else 0.
@@ -103,25 +108,40 @@ pub unsafe extern "C" fn ei_get_type(
     // SAFETY: the caller's promise.
     unsafe {
         let s = at(buf, index);
-        let (found, size) = match *s {
-            tag::SMALL_ATOM | tag::SMALL_ATOM_UTF8 => (tag::ATOM, c_int::from(*s.add(1))),
-            tag::ATOM | tag::ATOM_UTF8 => (tag::ATOM, c_int::from(be16(s.add(1)))),
-            found @ (tag::SMALL_TUPLE | tag::SMALL_BIG) => (found, c_int::from(*s.add(1))),
-            tag::STRING => (tag::STRING, c_int::from(be16(s.add(1)))),
-            found @ (tag::LARGE_TUPLE
-            | tag::LIST
-            | tag::MAP
-            | tag::BINARY
-            | tag::BIT_BINARY
-            | tag::LARGE_BIG) => (found, int(be32(s.add(1)))),
-            tag::NEW_FLOAT => (tag::FLOAT, 0),
-            tag::NEW_PID => (tag::PID, 0),
-            tag::V4_PORT | tag::NEW_PORT => (tag::PORT, 0),
-            tag::NEWER_REFERENCE => (tag::NEW_REFERENCE, 0),
-            found => (found, 0),
-        };
+        let [found, width] = TYPES[usize::from(*s)];
         *kind = c_int::from(found);
-        *len = size;
+        *len = match width {
+            0 => 0,
+            1 => c_int::from(*s.add(1)),
+            2 => c_int::from(be16(s.add(1))),
+            _ => int(be32(s.add(1))),
+        };
     }
     0
+}
+
+/// For each first byte: the tag that stands for its kind, and how many bytes of length follow.
+static TYPES: [[u8; 2]; 256] = types();
+
+const fn types() -> [[u8; 2]; 256] {
+    let mut types = [[0; 2]; 256];
+    let mut i = 0;
+    while i < 256 {
+        let kind = i as u8;
+        types[i] = match kind {
+            tag::SMALL_ATOM | tag::SMALL_ATOM_UTF8 => [tag::ATOM, 1],
+            tag::ATOM | tag::ATOM_UTF8 => [tag::ATOM, 2],
+            tag::SMALL_TUPLE | tag::SMALL_BIG => [kind, 1],
+            tag::STRING => [kind, 2],
+            tag::LARGE_TUPLE | tag::LIST | tag::MAP => [kind, 4],
+            tag::BINARY | tag::BIT_BINARY | tag::LARGE_BIG => [kind, 4],
+            tag::NEW_FLOAT => [tag::FLOAT, 0],
+            tag::NEW_PID => [tag::PID, 0],
+            tag::V4_PORT | tag::NEW_PORT => [tag::PORT, 0],
+            tag::NEWER_REFERENCE => [tag::NEW_REFERENCE, 0],
+            _ => [kind, 0],
+        };
+        i += 1;
+    }
+    types
 }

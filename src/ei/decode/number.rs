@@ -53,32 +53,52 @@ unsafe fn big(s: *const u8) -> Option<Big> {
     }
 }
 
-/// Decodes a signed integer of 64 bits.
+/// Stores a decoded value unless nobody wants it.
 #[inline(always)]
-unsafe fn signed(buf: *const c_char, index: *mut c_int, p: *mut i64) -> c_int {
+unsafe fn tell<T>(p: *mut T, value: T) {
+    if !p.is_null() {
+        // SAFETY: the C caller's pointer is valid.
+        unsafe { *p = value };
+    }
+}
+
+/// Decodes a signed integer of 64 bits. Small ones, which nearly all are, take the short way.
+#[inline(always)]
+pub(super) unsafe fn signed(buf: *const c_char, index: *mut c_int, p: *mut i64) -> c_int {
     // SAFETY: the C caller promises a term at the index.
     unsafe {
         let s = at(buf, index);
-        let (value, end) = match *s {
-            tag::SMALL_INTEGER => (i64::from(*s.add(1)), s.add(2)),
-            tag::INTEGER => (i64::from(be32(s.add(1)) as i32), s.add(5)),
-            tag::SMALL_BIG | tag::LARGE_BIG => {
-                let Some(big) = big(s) else {
-                    return -1;
-                };
-                if big.magnitude > i64::MAX as u64 + u64::from(big.negative) {
-                    return -1;
-                }
-                let value = big.magnitude as i64;
-                let value = if big.negative { value.wrapping_neg() } else { value };
-                (value, big.end)
+        match *s {
+            tag::SMALL_INTEGER => {
+                tell(p, i64::from(*s.add(1)));
+                *index += 2;
             }
-            _ => return -1,
-        };
-        if !p.is_null() {
-            *p = value;
+            tag::INTEGER => {
+                tell(p, i64::from(be32(s.add(1)) as i32));
+                *index += 5;
+            }
+            _ => return signed_big(s, index, p),
         }
-        done(index, s, end)
+    }
+    0
+}
+
+#[inline(never)]
+unsafe fn signed_big(s: *const u8, index: *mut c_int, p: *mut i64) -> c_int {
+    // SAFETY: a term stands at `s`.
+    unsafe {
+        if *s != tag::SMALL_BIG && *s != tag::LARGE_BIG {
+            return -1;
+        }
+        let Some(big) = big(s) else {
+            return -1;
+        };
+        if big.magnitude > i64::MAX as u64 + u64::from(big.negative) {
+            return -1;
+        }
+        let value = big.magnitude as i64;
+        tell(p, if big.negative { value.wrapping_neg() } else { value });
+        done(index, s, big.end)
     }
 }
 
@@ -88,25 +108,39 @@ unsafe fn unsigned(buf: *const c_char, index: *mut c_int, p: *mut u64) -> c_int 
     // SAFETY: the C caller promises a term at the index.
     unsafe {
         let s = at(buf, index);
-        let (value, end) = match *s {
-            tag::SMALL_INTEGER => (u64::from(*s.add(1)), s.add(2)),
+        match *s {
+            tag::SMALL_INTEGER => {
+                tell(p, u64::from(*s.add(1)));
+                *index += 2;
+            }
             tag::INTEGER => {
                 let value = be32(s.add(1)) as i32;
                 if value < 0 {
                     return -1;
                 }
-                (value as u64, s.add(5))
+                tell(p, value as u64);
+                *index += 5;
             }
-            tag::SMALL_BIG | tag::LARGE_BIG => match big(s) {
-                Some(big) if !big.negative => (big.magnitude, big.end),
-                _ => return -1,
-            },
-            _ => return -1,
-        };
-        if !p.is_null() {
-            *p = value;
+            _ => return unsigned_big(s, index, p),
         }
-        done(index, s, end)
+    }
+    0
+}
+
+#[inline(never)]
+unsafe fn unsigned_big(s: *const u8, index: *mut c_int, p: *mut u64) -> c_int {
+    // SAFETY: a term stands at `s`.
+    unsafe {
+        if *s != tag::SMALL_BIG && *s != tag::LARGE_BIG {
+            return -1;
+        }
+        match big(s) {
+            Some(big) if !big.negative => {
+                tell(p, big.magnitude);
+                done(index, s, big.end)
+            }
+            _ => -1,
+        }
     }
 }
 
@@ -205,23 +239,27 @@ pub unsafe extern "C" fn ei_decode_char(buf: *const c_char, index: *mut c_int, p
     // SAFETY: the caller's promise.
     unsafe {
         let s = at(buf, index);
-        let (value, end) = match *s {
-            tag::SMALL_INTEGER => (*s.add(1), s.add(2)),
-            tag::INTEGER => match be32(s.add(1)) {
-                value @ 0..=255 => (value as u8, s.add(5)),
-                _ => return -1,
-            },
-            tag::SMALL_BIG | tag::LARGE_BIG => match big(s) {
-                Some(big) if !big.negative && big.magnitude < 256 => (big.magnitude as u8, big.end),
-                _ => return -1,
-            },
-            _ => return -1,
-        };
-        if !p.is_null() {
-            *p = value as c_char;
+        if *s != tag::SMALL_INTEGER {
+            return char_of_integer(s, index, p);
         }
-        done(index, s, end)
+        tell(p, *s.add(1) as c_char);
+        *index += 2;
     }
+    0
+}
+
+#[inline(never)]
+unsafe fn char_of_integer(s: *const u8, index: *mut c_int, p: *mut c_char) -> c_int {
+    let (mut value, mut end) = (0, 0);
+    // SAFETY: a term stands at `s`.
+    unsafe {
+        if unsigned(s.cast(), &mut end, &mut value) < 0 || value > 255 {
+            return -1;
+        }
+        tell(p, value as c_char);
+        *index += end;
+    }
+    0
 }
 
 /// Decodes `true` as 1 and `false` as 0.
@@ -290,19 +328,21 @@ pub unsafe extern "C" fn ei_decode_double(buf: *const c_char, index: *mut c_int,
     // SAFETY: the caller's promise.
     unsafe {
         let s = at(buf, index);
-        let (value, end) = match *s {
-            tag::NEW_FLOAT => (f64::from_bits(be64(s.add(1))), s.add(9)),
-            tag::FLOAT => match float_text(s.add(1)) {
-                Some(value) => (value, s.add(1 + FLOAT_TEXT)),
-                None => return -1,
-            },
-            _ => return -1,
-        };
-        if !p.is_null() {
-            *p = value;
+        if *s == tag::NEW_FLOAT {
+            tell(p, f64::from_bits(be64(s.add(1))));
+            *index += 9;
+            return 0;
         }
-        done(index, s, end)
+        if *s != tag::FLOAT {
+            return -1;
+        }
+        let Some(value) = float_text(s.add(1)) else {
+            return -1;
+        };
+        tell(p, value);
+        *index += 1 + FLOAT_TEXT as c_int;
     }
+    0
 }
 
 /// The number in an old float, read as C reads numbers.

@@ -24,14 +24,15 @@ pub unsafe extern "C" fn ei_decode_ei_term(
     unsafe {
         let s = at(buf, index);
         (*term).ei_type = *s as c_char;
+        if *s == tag::INTEGER {
+            (*term).value.i_val = c_long::from(be32(s.add(1)) as i32);
+            *index += 5;
+            return 1;
+        }
         let size = match *s {
             tag::SMALL_INTEGER => {
                 (*term).value.i_val = c_long::from(*s.add(1));
                 2
-            }
-            tag::INTEGER => {
-                (*term).value.i_val = c_long::from(be32(s.add(1)) as i32);
-                5
             }
             tag::SMALL_TUPLE => {
                 (*term).arity = c_int::from(*s.add(1));

@@ -2,7 +2,7 @@
 
 use super::super::abi::tag;
 use super::super::wire::{at, be16, be32, move_bytes};
-use super::{done, ei_decode_long};
+use super::done;
 use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 use std::ptr;
 
@@ -92,14 +92,16 @@ pub unsafe extern "C" fn ei_decode_binary(
         if !fits(size) {
             return -1;
         }
-        if !p.is_null() {
-            move_bytes(p.cast(), s.add(5), size as usize);
-        }
         if !len.is_null() {
             *len = size as c_long;
         }
-        done(index, s, s.add(5 + size as usize))
+        *index += 5 + size as c_int;
+        // Last, so that nothing has to survive the call.
+        if !p.is_null() {
+            ptr::copy(s.add(5), p.cast(), size as usize);
+        }
     }
+    0
 }
 
 /// Finds the bits of a bit string or binary: a pointer into the buffer, an offset of 0, a number of bits.
@@ -149,6 +151,20 @@ pub unsafe extern "C" fn ei_decode_bitstring(
     }
 }
 
+/// Decodes an integer of a list.
+#[cfg(target_pointer_width = "64")]
+#[inline(always)]
+unsafe fn element(s: *const u8, end: &mut c_int, to: *mut c_long) -> c_int {
+    // SAFETY: a term stands there; a long has 64 bits here.
+    unsafe { super::number::signed(s.cast(), end, to.cast()) }
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+unsafe fn element(s: *const u8, end: &mut c_int, to: *mut c_long) -> c_int {
+    // SAFETY: a term stands there.
+    unsafe { super::ei_decode_long(s.cast(), end, to) }
+}
+
 /// Decodes a list of integers in either form; a long list's tail is left for the caller, as it always was.
 ///
 /// # Safety
@@ -178,7 +194,7 @@ pub unsafe extern "C" fn ei_decode_intlist(
                 let mut end = 5;
                 for i in 0..len {
                     let to = if a.is_null() { ptr::null_mut() } else { a.add(i) };
-                    if ei_decode_long(s.cast(), &mut end, to) < 0 {
+                    if element(s, &mut end, to) < 0 {
                         if !count.is_null() {
                             *count = i as c_int;
                         }

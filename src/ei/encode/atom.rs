@@ -11,6 +11,11 @@ use std::ptr;
 /// The longest atom in bytes: 255 characters of four.
 const MAX_ATOM_BYTES: usize = MAXATOMLEN_UTF8 - 1;
 
+#[inline(always)]
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xC0 == 0x80
+}
+
 /// An atom's text and how it is encoded now.
 #[derive(Clone, Copy)]
 pub(crate) struct Atom {
@@ -39,30 +44,37 @@ impl Atom {
 
     /// The characters' shape and number, as OTP's own check: it does not look for overlong forms.
     unsafe fn is_utf8(self) -> bool {
-        let mut chars = 0;
-        let mut i = 0;
-        while i < self.len {
-            chars += 1;
-            // SAFETY: `i < len`, and continuation bytes are looked at only within `len`.
-            let width = match unsafe { *self.text.add(i) } {
-                0..=0x7F => 1,
-                0xC0..=0xDF => 2,
-                0xE0..=0xEF => 3,
-                0xF0..=0xF7 => 4,
-                _ => return false,
-            };
-            if chars >= MAXATOMLEN || self.len - i < width {
-                return false;
-            }
-            for k in 1..width {
-                // SAFETY: `i + k < len`.
-                if unsafe { *self.text.add(i + k) } & 0xC0 != 0x80 {
-                    return false;
+        let mut at = self.text;
+        let end = at.wrapping_add(self.len);
+        while at < end {
+            // SAFETY: `at` is before the end, and so is every continuation byte once the room was checked.
+            unsafe {
+                let first = *at;
+                let room = end as usize - at as usize;
+                if first < 0x80 {
+                    at = at.add(1);
+                } else if first < 0xE0 {
+                    if first < 0xC0 || room < 2 || !is_continuation(*at.add(1)) {
+                        return false;
+                    }
+                    at = at.add(2);
+                } else {
+                    let width = if first < 0xF0 { 3 } else { 4 };
+                    if first >= 0xF8
+                        || room < width
+                        || !is_continuation(*at.add(1))
+                        || !is_continuation(*at.add(2))
+                        || !is_continuation(*at.add(width - 1))
+                    {
+                        return false;
+                    }
+                    at = at.add(width);
                 }
             }
-            i += width;
         }
-        true
+        // SAFETY: `len` bytes are readable.
+        let first_bytes = || (0..self.len).filter(|&i| !is_continuation(unsafe { *self.text.add(i) }));
+        self.len < MAXATOMLEN || first_bytes().count() < MAXATOMLEN
     }
 
     /// Bytes of the header: Latin-1 text gets the long form as soon as its UTF-8 could need it.
@@ -96,8 +108,11 @@ impl Atom {
         // SAFETY: the caller has room for the converted text.
         unsafe {
             match self.from {
+                // Copied already when it was looked at, unless it was too long for that.
                 ERLANG_UTF8 if self.is_utf8() => {
-                    ptr::copy_nonoverlapping(self.text, to, self.len);
+                    if self.len >= MAXATOMLEN {
+                        ptr::copy_nonoverlapping(self.text, to, self.len);
+                    }
                     to.add(self.len)
                 }
                 ERLANG_LATIN1 => {

@@ -115,9 +115,20 @@ pub unsafe extern "C" fn ei_encode_binary(
     p: *const c_void,
     len: c_long,
 ) -> c_int {
-    let bytes = p.cast();
+    let size = len as usize;
+    if size > MAX_BYTES {
+        return -1;
+    }
     // SAFETY: the caller's promise.
-    unsafe { flat(buf, index, Binary { bytes, len }) }
+    unsafe {
+        let to = buf.cast::<u8>().wrapping_offset(*index as isize);
+        *index += 5 + size as c_int;
+        if !buf.is_null() {
+            // Last, so that nothing has to survive the call.
+            move_bytes(put32(put8(to, tag::BINARY), size as u32), p.cast(), size);
+        }
+    }
+    0
 }
 
 /// Appends a binary.

@@ -104,6 +104,13 @@ impl Item for Uint {
     }
 }
 
+/// Infinities and NaN minus themselves are NaN; one subtraction is less than taking the bits apart.
+#[allow(clippy::eq_op)]
+#[inline(always)]
+fn is_finite(value: f64) -> bool {
+    !(value - value).is_nan()
+}
+
 /// A float: `70 Bits:64`. Infinities and NaN do not exist in Erlang.
 #[derive(Clone, Copy)]
 struct Float(f64);
@@ -111,16 +118,18 @@ struct Float(f64);
 impl Item for Float {
     #[inline(always)]
     unsafe fn room(self) -> Option<usize> {
-        self.0.is_finite().then_some(9)
+        Some(9)
     }
 
     #[inline(always)]
     unsafe fn write(self, to: *mut u8) -> *mut u8 {
-        if !self.0.is_finite() {
-            return std::ptr::null_mut();
+        // SAFETY: nine bytes are writable. They are nobody's until the index moves, so the look at the value can wait.
+        let end = unsafe { put64(put8(to, tag::NEW_FLOAT), self.0.to_bits()) };
+        if is_finite(self.0) {
+            end
+        } else {
+            std::ptr::null_mut()
         }
-        // SAFETY: nine bytes are writable.
-        unsafe { put64(put8(to, tag::NEW_FLOAT), self.0.to_bits()) }
     }
 }
 
@@ -188,6 +197,11 @@ struct Tuple(c_int);
 impl Item for Tuple {
     #[inline(always)]
     unsafe fn room(self) -> Option<usize> {
+        (self.0 >= 0).then_some(5)
+    }
+
+    #[inline(always)]
+    unsafe fn size(self) -> Option<usize> {
         match self.0 {
             0..=255 => Some(2),
             256.. => Some(5),
@@ -217,6 +231,11 @@ struct List(c_int);
 impl Item for List {
     #[inline(always)]
     unsafe fn room(self) -> Option<usize> {
+        (self.0 >= 0).then_some(5)
+    }
+
+    #[inline(always)]
+    unsafe fn size(self) -> Option<usize> {
         match self.0 {
             0 => Some(1),
             1.. => Some(5),
@@ -365,8 +384,18 @@ pub unsafe extern "C" fn ei_x_encode_ulonglong(x: *mut ei_x_buff, p: c_ulonglong
 /// `index` is valid, and `buf` is null or has room behind it.
 #[no_mangle]
 pub unsafe extern "C" fn ei_encode_double(buf: *mut c_char, index: *mut c_int, p: c_double) -> c_int {
-    // SAFETY: the caller's promise.
-    unsafe { flat(buf, index, Float(p)) }
+    // SAFETY: the caller's promise. The bytes are nobody's until the index moves, so the look at the value can wait.
+    unsafe {
+        if !buf.is_null() {
+            let to = buf.cast::<u8>().offset(*index as isize);
+            put64(put8(to, tag::NEW_FLOAT), p.to_bits());
+            if !is_finite(p) {
+                return -1;
+            }
+        }
+        *index += 9;
+    }
+    0
 }
 
 /// Appends a float; -1 for infinities and NaN.
