@@ -19,6 +19,14 @@ const ADDRESS_SIZE: c_int = size_of::<libc::sockaddr_in>() as c_int;
 /// A failed call: what to return, and the error number.
 struct Failed(c_int, Errno);
 
+impl Failed {
+    /// In a conversation with the other side.
+    fn talking(error: Errno) -> Self {
+        let coarse = if error == libc::ETIMEDOUT { error } else { libc::EIO };
+        Self(ERL_ERROR, coarse)
+    }
+}
+
 fn told(result: Result<c_int, Failed>) -> c_int {
     match result {
         Ok(fd) => {
@@ -50,7 +58,7 @@ unsafe fn call(
     let result = unsafe {
         match channel.connect(place, ADDRESS_SIZE, deadline) {
             Err(error) => Err(Failed(ERL_CONNECT_FAIL, error)),
-            Ok(()) => called(channel, ec, deadline).map_err(|error| Failed(ERL_ERROR, error)),
+            Ok(()) => called(channel, ec, deadline).map_err(Failed::talking),
         }
     };
     if result.is_err() {
@@ -305,7 +313,7 @@ pub unsafe extern "C" fn ei_accept_tmo(
     ms: c_uint,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    told(unsafe { accept(ec, lfd, conp, Deadline::after(ms)) }.map_err(|e| Failed(ERL_ERROR, e)))
+    told(unsafe { accept(ec, lfd, conp, Deadline::after(ms)) }.map_err(Failed::talking))
 }
 
 unsafe fn accept(

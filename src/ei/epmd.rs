@@ -68,17 +68,17 @@ impl Epmd {
         packet.extend_from_slice(request);
         let piece = Piece::new(packet.as_ptr(), packet.len());
         // SAFETY: the packet outlives the call.
-        unsafe { self.channel.write([piece, Piece::EMPTY], self.deadline) }
+        let written = unsafe { self.channel.write([piece, Piece::EMPTY], self.deadline) };
+        written.map_err(|error| if error == libc::ETIMEDOUT { error } else { libc::EIO })
     }
 
     fn read<const N: usize>(&self) -> Result<[u8; N], Errno> {
         let mut answer = [0; N];
         // SAFETY: the array has N bytes.
-        let got = unsafe { self.channel.read(answer.as_mut_ptr(), N, self.deadline, false)? };
-        if got == N {
-            Ok(answer)
-        } else {
-            Err(libc::EIO)
+        match unsafe { self.channel.read(answer.as_mut_ptr(), N, self.deadline, false) } {
+            Ok(got) if got == N => Ok(answer),
+            Err(libc::ETIMEDOUT) => Err(libc::ETIMEDOUT),
+            _ => Err(libc::EIO),
         }
     }
 
@@ -106,8 +106,7 @@ pub(super) fn lookup(address: [u8; 4], alive: &[u8], ms: c_uint) -> Result<(c_in
     if alive.len() > MAX_NAME {
         return Err(libc::ERANGE);
     }
-    // A NUL goes behind the name, as epmd has always got it from this library.
-    let request = [&[PORT2_REQ], alive, &[0]].concat();
+    let request = [&[PORT2_REQ], alive].concat();
     let epmd = Epmd::connect(Some(address), ms)?;
     let answer = epmd.ask(&request).and_then(|()| {
         let [kind, result] = epmd.read()?;
@@ -128,9 +127,9 @@ pub(super) fn lookup(address: [u8; 4], alive: &[u8], ms: c_uint) -> Result<(c_in
 }
 
 /// Makes an alive name known. The descriptor must stay open: epmd forgets the name when it closes.
-fn publish(port: c_int, alive: &[u8], ms: c_uint) -> Result<c_int, Errno> {
+fn publish(port: c_int, alive: &[u8], ms: c_uint) -> Result<c_int, Unpublished> {
     if alive.len() > MAX_NAME - 12 {
-        return Err(libc::ERANGE);
+        return Err(Unpublished::Other(libc::ERANGE));
     }
     let mut request = vec![ALIVE2_REQ];
     request.extend_from_slice(&(port as u16).to_be_bytes());
@@ -140,9 +139,11 @@ fn publish(port: c_int, alive: &[u8], ms: c_uint) -> Result<c_int, Errno> {
     request.extend_from_slice(&(alive.len() as u16).to_be_bytes());
     request.extend_from_slice(alive);
     request.extend_from_slice(&[0, 0]);
-    let epmd = Epmd::connect(None, ms)?;
-    let answer = epmd.ask(&request).and_then(|()| epmd.read::<4>());
-    match answer {
+    let epmd = Epmd::connect(None, ms).map_err(Unpublished::Other)?;
+    if let Err(error) = epmd.ask(&request) {
+        return epmd.end(Err(error)).map_err(Unpublished::Other);
+    }
+    match epmd.read::<4>() {
         Ok([ALIVE2_RESP, 0, ..]) => Ok(epmd.fd),
         Ok([ALIVE2_X_RESP, 0, ..]) => {
             // The creation's other half: a program that polls the descriptor waits for its end, not for these.
@@ -151,10 +152,21 @@ fn publish(port: c_int, alive: &[u8], ms: c_uint) -> Result<c_int, Errno> {
             unsafe { libc::recv(epmd.fd, rest.as_mut_ptr().cast(), rest.len(), libc::MSG_DONTWAIT) };
             Ok(epmd.fd)
         }
-        Ok(_) => epmd.end(Err(libc::EIO)),
-        Err(error) => epmd.end(Err(error)),
+        Ok(_) => epmd.end(Err(libc::EIO)).map_err(Unpublished::Other),
+        Err(error) => epmd.end(Err(error)).map_err(Unpublished::Silent),
     }
 }
+
+/// Why a name is not known at epmd.
+enum Unpublished {
+    /// It was reached but gave no answer.
+    Silent(Errno),
+    /// Everything else.
+    Other(Errno),
+}
+
+/// What `ei_publish` returns for the first of the two.
+const NO_ANSWER: c_int = -2;
 
 /// Asks epmd to drop a name, which most epmds refuse.
 fn unpublish(alive: &[u8], ms: c_uint) -> Result<c_int, Errno> {
@@ -239,7 +251,14 @@ pub unsafe extern "C" fn ei_epmd_publish(port: c_int, alive: *const c_char) -> c
 #[no_mangle]
 pub unsafe extern "C" fn ei_epmd_publish_tmo(port: c_int, alive: *const c_char, ms: c_uint) -> c_int {
     // SAFETY: the caller's promise.
-    told(publish(port, unsafe { name(alive) }, ms))
+    match publish(port, unsafe { name(alive) }, ms) {
+        Err(Unpublished::Silent(error)) => {
+            told(Err(error));
+            NO_ANSWER
+        }
+        Err(Unpublished::Other(error)) => told(Err(error)),
+        Ok(fd) => fd,
+    }
 }
 
 /// Makes the node known at epmd; keep the descriptor open, close it to be forgotten.

@@ -40,3 +40,9 @@ pub fn os() -> c_int {
         Some(error) => error,
     }
 }
+
+/// Records an error of a conversation. Programs compare it with `ETIMEDOUT` and `EIO`, because the library has never
+/// told more of these.
+pub fn set_coarse(error: c_int) {
+    set(if error == libc::ETIMEDOUT { error } else { libc::EIO });
+}

@@ -28,7 +28,7 @@ unsafe fn call(
     unsafe {
         request(fd, from, (c"global".as_ptr(), function.as_ptr()), c"user", args)?;
     }
-    answer(fd, swallowed)
+    answer(fd, swallowed, || {})
 }
 
 /// The first whole term of a result.
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn ei_global_names(
         match result.and_then(|(packet, at)| names(&packet[at..], count)) {
             Ok(names) => names,
             Err(error) => {
-                errno::set(error);
+                errno::set_coarse(error);
                 ptr::null_mut()
             }
         }

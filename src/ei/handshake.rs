@@ -132,7 +132,8 @@ pub unsafe fn initiate(channel: Channel, ec: *mut ei_cnode, deadline: Deadline) 
             // SAFETY: the caller's promise.
             unsafe { be_named(ec, name, creation)? };
         }
-        Some(Status::Ok | Status::OkSimultaneous) if !dynamic => {}
+        // As ever, whatever begins like that.
+        Some(_) if !dynamic && body.starts_with(b"sok") => {}
         // This attempt is the one that the program wants, whatever the peer remembers of an older one.
         Some(Status::Alive) if !dynamic => talk.send(&messages::status("true"))?,
         _ => return Err(garbage("the peer does not let us in")),

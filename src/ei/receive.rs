@@ -358,6 +358,14 @@ unsafe fn receive(
     }
 }
 
+/// Two errors have a number of their own: the caller can do something about them.
+fn failed(error: Errno) {
+    match error {
+        libc::EMSGSIZE | libc::ENOMEM => errno::set(error),
+        _ => errno::set_coarse(error),
+    }
+}
+
 /// Receives into `*mbufp`, which grows unless `staticbufp`. Returns the kind of message, `ERL_TICK` or `ERL_ERROR`.
 ///
 /// # Safety
@@ -385,7 +393,7 @@ pub unsafe extern "C" fn ei_recv_internal(
                 ERL_TICK
             }
             Err(error) => {
-                errno::set(error);
+                failed(error);
                 ERL_ERROR
             }
         }
@@ -522,7 +530,7 @@ pub unsafe extern "C" fn ei_receive_tmo(fd: c_int, bufp: *mut c_uchar, bufsize: 
         }
         Ok(len) => len,
         Err(error) => {
-            errno::set(error);
+            failed(error);
             ERL_ERROR
         }
     }

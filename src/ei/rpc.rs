@@ -77,13 +77,14 @@ fn result_at(payload: &[u8]) -> Option<usize> {
 }
 
 /// Waits for the answer of `rex` without limit; the packet, and where the result starts in it. Kinds in `swallowed` are
-/// taken once each as part of the answer.
-pub(super) fn answer(fd: c_int, swallowed: &[c_int]) -> Result<(Vec<u8>, usize), Errno> {
+/// taken once each as part of the answer; `ticked` hears of ticks.
+pub(super) fn answer(fd: c_int, swallowed: &[c_int], ticked: impl Fn()) -> Result<(Vec<u8>, usize), Errno> {
     let mut msg = MaybeUninit::<erlang_msg>::uninit();
     let mut swallowed = swallowed.to_vec();
     loop {
         // SAFETY: the message is writable; only its decoder looks at it.
         let Some((packet, seen)) = (unsafe { receive_packet(fd, msg.as_mut_ptr())? }) else {
+            ticked();
             continue;
         };
         match seen {
@@ -114,7 +115,7 @@ pub(super) fn told(result: Result<(), Errno>) -> c_int {
     match result {
         Ok(()) => 0,
         Err(error) => {
-            errno::set(error);
+            errno::set_coarse(error);
             ERL_ERROR
         }
     }
@@ -196,7 +197,7 @@ pub unsafe extern "C" fn ei_rpc(
         if ei_rpc_to(ec, fd, module, function, inbuf, inbuflen) < 0 {
             return ERL_ERROR;
         }
-        told(answer(fd, &[]).and_then(|(packet, at)| {
+        told(answer(fd, &[], || errno::set(libc::EAGAIN)).and_then(|(packet, at)| {
             let result = &packet[at..];
             if result.len() > (*x).buffsz.max(0) as usize || (*x).buff.is_null() {
                 let buff = ei_realloc((*x).buff.cast(), result.len().max(1) as c_long);

@@ -150,7 +150,7 @@ fn told(result: Result<(), Errno>) -> c_int {
             0
         }
         Err(error) => {
-            errno::set(error);
+            errno::set_coarse(error);
             ERL_ERROR
         }
     }

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void hex(const void *p, int len)
+static __attribute__((unused)) void hex(const void *p, int len)
 {
     const unsigned char *s = p;
     int i;
@@ -20,8 +20,8 @@ static void hex(const void *p, int len)
 }
 
 /* The same on every machine and in both programs. */
-static uint64_t random_state = 88172645463325252ull;
-static uint64_t random64(void)
+static __attribute__((unused)) uint64_t random_state = 88172645463325252ull;
+static __attribute__((unused)) uint64_t random64(void)
 {
     random_state ^= random_state << 13;
     random_state ^= random_state >> 7;
@@ -30,7 +30,7 @@ static uint64_t random64(void)
 }
 
 /* Runs f(arg) in a child whose output comes first; "CRASH" when a signal ended it. */
-static void guarded(void (*f)(void *), void *arg)
+static __attribute__((unused)) void guarded(void (*f)(void *), void *arg)
 {
     int status;
     pid_t child;
@@ -45,7 +45,7 @@ static void guarded(void (*f)(void *), void *arg)
     }
     waitpid(child, &status, 0);
     if (WIFSIGNALED(status))
-        printf(" CRASH");
+        printf(" CRASH\n");
 }
 
 struct term {
@@ -55,7 +55,7 @@ struct term {
 };
 
 /* Reads terms.txt; every term stands in front of 8 KiB of zeros. */
-static int read_terms(const char *path, struct term *terms, int max)
+static __attribute__((unused)) int read_terms(const char *path, struct term *terms, int max)
 {
     static char line[1 << 20];
     FILE *f = fopen(path, "r");

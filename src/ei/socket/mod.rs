@@ -291,12 +291,8 @@ impl Channel {
             Err(libc::EINPROGRESS | libc::EAGAIN) => {}
             other => return other,
         }
-        wait(fd, libc::POLLOUT, deadline.left())?;
-        match tcp::pending_error(fd) {
-            0 => Ok(()),
-            // The library never told more than that.
-            _ => Err(libc::EIO),
-        }
+        // A refused connection shows at the first write, as it always has.
+        wait(fd, libc::POLLOUT, deadline.left())
     }
 
     /// Takes the next caller from a listening socket.

@@ -95,20 +95,6 @@ pub(super) unsafe fn send(fd: c_int, pieces: &[Piece; 2], flags: c_int) -> Resul
     }
 }
 
-/// The error of a connection attempt that has ended.
-pub(super) fn pending_error(fd: c_int) -> Errno {
-    let mut error: c_int = 0;
-    let mut len = size_of::<c_int>() as libc::socklen_t;
-    // SAFETY: the option is an int.
-    let got =
-        unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_ERROR, (&raw mut error).cast(), &mut len) };
-    if got < 0 {
-        os()
-    } else {
-        error
-    }
-}
-
 fn error_of(result: Result<(), Errno>) -> c_int {
     result.err().unwrap_or(0)
 }
