@@ -7,6 +7,7 @@ mod links;
 mod messages;
 mod monitors;
 mod processes;
+mod python;
 mod readme;
 mod support;
 mod trouble;

@@ -153,6 +153,7 @@ class CTo(ctypes.Structure):
     def of(cls, target: Any) -> "CTo":
         """A target; the result keeps what it points at alive."""
         node = None
+        kept: Any
         if isinstance(target, tuple) and len(target) == 2:
             target, node = target
         if isinstance(target, Pid) and node is None:
@@ -166,7 +167,7 @@ class CTo(ctypes.Structure):
                 "messages go to a Pid, a Reference (an alias), a name as str or Atom, or a tuple (name, node)"
             )
         to = cls(kind, 0, ctypes.cast(byref(kept), c_void_p), None if node is None else _text(node))
-        to.kept = kept  # type: ignore[attr-defined]
+        to.kept = kept
         return to
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, NoReturn, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Awaitable, Callable, Dict, List, NoReturn, Optional, Sequence, Tuple, Union
 
 from . import _abi
 from ._abi import NOTHING
@@ -82,7 +82,7 @@ def rpc(
         raise
 
 
-def _execute_call(box: "Mailbox", module: Name, function: Name, args: Sequence[Term]) -> Tuple[Reference, list]:
+def _execute_call(box: "Mailbox", module: Name, function: Name, args: Sequence[Term]) -> Tuple[Reference, List[Term]]:
     """The reference that marks the result, and the arguments of ``erpc:execute_call/4``."""
     result = box.node.make_reference()
     return result, [result, Atom(module), Atom(function), list(args)]

@@ -160,9 +160,20 @@ class ErlangError(Error, RuntimeError):
     """An Erlang exception: raise it in a function that peers call, and they get exactly this."""
 
     def __init__(self, reason: Any, kind: str = "error", stack: Any = ()) -> None:
-        super().__init__(f"{kind}: {reason!r}")
+        super().__init__(f"{kind}: {_words(reason)}")
         #: The reason, a term; "error", "exit" or "throw"; and the stack as Erlang tells it.
         self.reason, self.kind, self.stack = reason, kind, stack
+
+
+def _words(reason: Any) -> str:
+    """A reason for people: the message of an Elixir exception, else the term."""
+    if isinstance(reason, dict):
+        parts = {str(key): value for key, value in reason.items()}
+        if isinstance(parts.get("message"), (bytes, str)) and "__exception__" in parts:
+            message = parts["message"]
+            text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
+            return f"({str(parts.get('__struct__', '')).replace('Elixir.', '')}) {text}"
+    return repr(reason)
 
 
 class RemoteError(ErlangError):

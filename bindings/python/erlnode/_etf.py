@@ -11,7 +11,7 @@ import itertools
 import math
 import operator
 import struct
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from ._errors import DecodeError, EncodeError
 from ._terms import (
@@ -353,7 +353,8 @@ def _encode(term: Term, out: List[bytes], canonical: bool) -> Optional[Iterator[
         elif cls is tuple:
             count = len(term)
             out.append(bytes((104, count)) if count < 256 else b"i" + struct.pack(">I", count))
-            return iter(term)
+            inside: Iterator[Term] = iter(term)
+            return inside
         elif cls is list:
             return _list(term, out)
         elif cls is ImproperList:
@@ -403,7 +404,7 @@ def int_from_bytes(negative: bool, magnitude: bytes) -> int:
     return -value if negative else value
 
 
-def _list(term: list, out: List[bytes]) -> Optional[Iterator[Term]]:
+def _list(term: List[Term], out: List[bytes]) -> Optional[Iterator[Term]]:
     if not term:
         out.append(_END)
         return None
@@ -414,7 +415,7 @@ def _list(term: list, out: List[bytes]) -> Optional[Iterator[Term]]:
     return itertools.chain(term, (_END,))
 
 
-def _map(term: dict, out: List[bytes], canonical: bool) -> Iterator[Term]:
+def _map(term: Dict[Term, Term], out: List[bytes], canonical: bool) -> Iterator[Term]:
     out.append(b"t" + struct.pack(">I", len(term)))
     classes = {type(key) for key in term}
     if not canonical and (len(term) < 2 or (len(classes) == 1 and classes <= _SIMPLE_KEYS)):
@@ -422,8 +423,10 @@ def _map(term: dict, out: List[bytes], canonical: bool) -> Iterator[Term]:
     keys = [_Raw(encode(key, canonical)) for key in term]
     if len(set(keys)) != len(keys):
         raise EncodeError('two keys of a dict are the same Erlang term ("a" and b"a", for example)')
-    pairs = zip(keys, term.values())
-    return itertools.chain.from_iterable(sorted(pairs, key=operator.itemgetter(0)) if canonical else pairs)
+    pairs = list(zip(keys, term.values()))
+    if canonical:
+        pairs.sort(key=operator.itemgetter(0))
+    return itertools.chain.from_iterable(pairs)
 
 
 def replace(term: Any) -> Term:
@@ -431,17 +434,23 @@ def replace(term: Any) -> Term:
     convert = getattr(type(term), "__erlang__", None)
     if convert is not None:
         return convert(term)
-    for base, plain in ((str, str), (int, int), (float, float), (tuple, tuple), (list, list), (dict, dict)):
-        if isinstance(term, base):
-            # By the methods of the base: a subclass may present itself differently.
-            return base.__str__(term) if base is str else base.__int__(term) if base is int else plain(term)  # type: ignore
+    # By the methods of the base: a subclass may present itself differently.
+    if isinstance(term, str):
+        return str.__str__(term)
+    if isinstance(term, int):
+        return int.__int__(term)
+    plain: Any
+    for plain in (float, tuple, list, dict):
+        if isinstance(term, plain):
+            return plain(term)
     if isinstance(term, (bytes, bytearray, memoryview)):
         return bytes(term)
     if isinstance(term, collections.abc.Mapping):
         return dict(term)
-    for method, plain in (("__index__", operator.index), ("__float__", float)):
-        if hasattr(type(term), method):
-            return plain(term)
+    if hasattr(type(term), "__index__"):
+        return operator.index(term)
+    if hasattr(type(term), "__float__"):
+        return float(term)
     raise TypeError(
         f"a {type(term).__name__} is no Erlang term: send None, a bool, int, float, str, bytes, list, tuple, dict or a"
         " term of erlnode, or give the class a method __erlang__ that returns one"

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import inspect
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from ._errors import ClosedError, EncodeError, ErlangError, Error
 from ._request import Request
@@ -111,9 +112,9 @@ class Exports:
         elif function in self._loops:
             asyncio.run_coroutine_threadsafe(_run_async(function, request), self._loops[function])
         else:
-            self.workers.run(lambda: _run(function, request))  # type: ignore[arg-type]
+            self.workers.run(functools.partial(_run, function, request))
 
-    def call(self, function: Function, args: list) -> Any:
+    def call(self, function: Function, args: List[Term]) -> Any:
         """Runs an exported function here and waits for it, for tasks."""
         if function in self._loops:
             return asyncio.run_coroutine_threadsafe(function(*args), self._loops[function]).result()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Set, Tuple, Union
 
 from . import _abi
 from ._abi import NOTHING
@@ -26,6 +26,9 @@ ALIAS, OK, ERROR, TIMEOUT = Atom("alias"), Atom("ok"), Atom("error"), Atom("time
 
 #: What a handler returns when it answers later, with `GenServer.reply`.
 NO_REPLY = object()
+
+#: Calls that are being handled.
+Tasks = Set["asyncio.Task[None]"]
 
 #: Who asked: the ``{Pid, Tag}`` of a call.
 Sender = Tuple[Pid, Term]
@@ -93,10 +96,14 @@ class GenServer:
     def set_timeout(self, seconds: Optional[float]) -> None:
         """``handle_info(Atom("timeout"))`` is called if no message comes in this time; once. None: never."""
         self._timeout = seconds
+        if self._timed is not None:
+            # Calls are handled beside the loop, which waits for messages already.
+            self._timed(seconds)
 
     # --------------------------------------------------------------------------------------------------- running
 
     _timeout: Optional[float] = None
+    _timed: Optional[Callable[[Optional[float]], None]] = None
     _thread: Optional[threading.Thread] = None
     _ended: Optional[Term] = None
 
@@ -265,12 +272,31 @@ class GenServer:
     async def _loop(self) -> None:
         reason: Term = NORMAL
         room = asyncio.Semaphore(max(1, self.concurrency))
-        tasks: set = set()
-        failed: "asyncio.Future[None]" = asyncio.get_running_loop().create_future()
+        tasks: Tasks = set()
+        loop = asyncio.get_running_loop()
+        failed: "asyncio.Future[None]" = loop.create_future()
+        timer: Optional[asyncio.TimerHandle] = None
+
+        def timed(seconds: Optional[float]) -> None:
+            nonlocal timer
+            self._timeout = None
+            if timer is not None:
+                timer.cancel()
+            timer = None if seconds is None else loop.call_later(seconds, over)
+
+        def over() -> None:
+            task = asyncio.ensure_future(_value(self.handle_info(TIMEOUT)))
+            tasks.add(task)
+            task.add_done_callback(lambda done: _task_done(done, None, tasks, failed))
+
+        if self.concurrency > 1:
+            self._timed = timed
         try:
             await _value(self.init())
             while True:
                 message = await self._receive_async(failed)
+                if timer is not None:
+                    timer.cancel()
                 await self._handle_async(message, room, tasks, failed)
         except ClosedError:
             reason = self.mailbox.exit_reason or NORMAL
@@ -282,6 +308,7 @@ class GenServer:
         except BaseException as error:
             reason = crash_reason(error)
         finally:
+            timed(None)
             for task in tasks:
                 task.cancel()
             if failed.done():
@@ -299,17 +326,18 @@ class GenServer:
             return term
         timeout, self._timeout = self._timeout, None
         receive = asyncio.ensure_future(self.mailbox.receive_async(timeout))
-        await asyncio.wait((receive, failed), return_when=asyncio.FIRST_COMPLETED)
-        if failed.done():
-            receive.cancel()
-            failed.result()
         try:
+            await asyncio.wait((receive, failed), return_when=asyncio.FIRST_COMPLETED)
+            if failed.done():
+                failed.result()
             return await receive
         except Timeout:
             return TIMEOUT
+        finally:
+            receive.cancel()
 
     async def _handle_async(
-        self, message: Term, room: asyncio.Semaphore, tasks: set, failed: "asyncio.Future[None]"
+        self, message: Term, room: asyncio.Semaphore, tasks: Tasks, failed: "asyncio.Future[None]"
     ) -> None:
         kind = message[0] if type(message) is tuple and message else None
         if kind is GEN_CALL and len(message) == 3:
@@ -340,7 +368,7 @@ class GenServer:
             self.reply(sender, reply)
 
     async def _wait_for_resume_async(
-        self, room: asyncio.Semaphore, tasks: set, failed: "asyncio.Future[None]"
+        self, room: asyncio.Semaphore, tasks: Tasks, failed: "asyncio.Future[None]"
     ) -> None:
         kept = []
         while True:
@@ -359,9 +387,12 @@ async def _value(result: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-def _task_done(task: "asyncio.Task[None]", room: asyncio.Semaphore, tasks: set, failed: "asyncio.Future[None]") -> None:
+def _task_done(
+    task: "asyncio.Task[None]", room: Optional[asyncio.Semaphore], tasks: Tasks, failed: "asyncio.Future[None]"
+) -> None:
     tasks.discard(task)
-    room.release()
+    if room is not None:
+        room.release()
     if not task.cancelled() and task.exception() is not None and not failed.done():
         failed.set_exception(task.exception())  # type: ignore[arg-type]
 

@@ -63,7 +63,7 @@ class TaskSupervisor(GenServer):
         self._children = {pid: child for pid, child in list(self._children.items()) if not child.closed}
         return self._children
 
-    def _start_task(self, args: list, restart: Term) -> Term:
+    def _start_task(self, args: List[Term], restart: Term) -> Term:
         if self.max_children is not None and len(self._alive()) >= self.max_children:
             return ERROR, Atom("max_children")
         if len(self._children) % 256 == 255:

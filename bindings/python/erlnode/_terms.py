@@ -25,7 +25,7 @@ import re
 import struct
 import threading
 import weakref
-from typing import Any, Iterable, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Type, TypeVar, Union
 
 __all__ = [
     "Atom",
@@ -43,6 +43,8 @@ __all__ = [
     "charlist",
     "text",
 ]
+
+W = TypeVar("W")
 
 #: Anything that can be sent. Deliberately ``Any``: a recursive type of all terms helps nobody at the call.
 Term = Any
@@ -168,7 +170,7 @@ class _Wire:
         return self
 
 
-def _from_wire(cls: Any, wire: bytes) -> Any:
+def _from_wire(cls: Type[W], wire: bytes) -> W:
     """An object of a class that keeps its encoding."""
     new = object.__new__(cls)
     object.__setattr__(new, "_wire", wire)
@@ -398,7 +400,7 @@ class ImproperList:
     __match_args__ = ("items", "tail")
 
     #: The elements before the tail; at least one.
-    items: list
+    items: List[Term]
     #: What stands where a proper list has ``[]``.
     tail: Term
 
@@ -488,7 +490,7 @@ def exact_key(key: Term) -> Term:
     if type(key) is not tuple:
         return key
     # Without recursion: a key may be nested as deeply as a peer likes.
-    stack: list = [(key, 0, [])]
+    stack: List[Any] = [(key, 0, [])]
     while True:
         items, at, done = stack.pop()
         if at == len(items):
@@ -505,12 +507,12 @@ def exact_key(key: Term) -> Term:
             done.append(exact_key(item))
 
 
-def exact_keys(terms: dict) -> dict:
+def exact_keys(terms: Dict[Term, Term]) -> Dict[Term, Term]:
     """A dict whose keys are all told apart from numbers of another type."""
     return {exact_key(key): value for key, value in terms.items()}
 
 
-def charlist(string: str) -> list:
+def charlist(string: str) -> List[int]:
     """The Erlang string ``"..."``: a list of code points."""
     return [ord(char) for char in string]
 
@@ -525,8 +527,8 @@ def text(term: Term, errors: Optional[str] = "strict") -> str:
         return term.decode("utf-8", errors or "strict")
     if not isinstance(term, (list, ImproperList)):
         raise TypeError(f"no text: {term!r}")
-    out: list = []
-    stack: list = [term]
+    out: List[bytes] = []
+    stack: List[Term] = [term]
     while stack:
         item = stack.pop()
         if isinstance(item, int) and not isinstance(item, bool):
