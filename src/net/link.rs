@@ -329,6 +329,11 @@ impl Link {
         }
     }
 
+    /// Why it ended.
+    pub(crate) fn down_reason(&self) -> Option<DownReason> {
+        self.reason.lock().clone()
+    }
+
     /// Returns when the end has been reported to everybody.
     pub(crate) async fn gone(&self) {
         let _ = self.ended.subscribe().wait_for(|ended| *ended).await;

@@ -72,6 +72,7 @@ pub struct Config {
     pub(crate) setup_time: Duration,
     pub(crate) auto_connect: AutoConnect,
     pub(crate) allow: Option<Vec<Atom>>,
+    pub(crate) keep_connected: Vec<String>,
     pub(crate) busy_limit: usize,
     pub(crate) max_message: usize,
     pub(crate) mailbox_bytes: usize,
@@ -99,6 +100,7 @@ impl Config {
             setup_time: DEFAULT_SETUP_TIME,
             auto_connect: AutoConnect::Always,
             allow: None,
+            keep_connected: Vec::new(),
             busy_limit: DEFAULT_BUSY_LIMIT,
             max_message: DEFAULT_MAX_MESSAGE,
             mailbox_bytes: DEFAULT_MAILBOX_BYTES,
@@ -197,6 +199,12 @@ impl Config {
     /// Only these nodes may connect: `name@host`, `host` or `name@`, as `net_kernel:allow/1`.
     pub fn allow(mut self, nodes: Vec<Atom>) -> Config {
         self.allow = Some(nodes);
+        self
+    }
+
+    /// Nodes to connect to at once, and again whenever the connection was lost (see [`crate::Node::keep_connected`]).
+    pub fn keep_connected<I: IntoIterator<Item: Into<String>>>(mut self, nodes: I) -> Config {
+        self.keep_connected = nodes.into_iter().map(Into::into).collect();
         self
     }
 

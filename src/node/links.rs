@@ -256,5 +256,7 @@ impl Relations {
 
 /// The bytes of a term that we wrote ourselves and that is therefore whole.
 pub(crate) fn finish(writer: Writer) -> Bytes {
-    writer.finish().map(Bytes::from).unwrap_or_default()
+    let finished = writer.finish();
+    debug_assert!(finished.is_ok(), "{finished:?}");
+    finished.map(Bytes::from).unwrap_or_default()
 }

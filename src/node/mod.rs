@@ -15,6 +15,7 @@ pub mod config;
 mod cookies;
 pub mod events;
 mod host;
+mod keeper;
 pub(crate) mod links;
 pub mod mailbox;
 pub mod message;
@@ -28,6 +29,7 @@ mod signals;
 pub mod spawn;
 mod ticktime;
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
@@ -115,6 +117,8 @@ pub(crate) struct Inner {
     reference_salt: u32,
     ticks: ticktime::Ticks,
     allow: RwLock<Option<Vec<Atom>>>,
+    /// Nodes that are kept connected.
+    kept: Mutex<HashSet<Atom>>,
     /// Held while both sides of a link between two local processes change.
     pub(crate) local_links: Mutex<()>,
     stopped: AtomicBool,
@@ -188,6 +192,7 @@ impl Node {
             cookies: Cookies::load(&config.cookie)?,
             ticks: ticktime::Ticks::new(config.ticktime),
             allow: RwLock::new(config.allow.clone()),
+            kept: Mutex::default(),
             local_links: Mutex::default(),
             config,
             runtime,
@@ -210,6 +215,9 @@ impl Node {
         node.inner().citizen.start(node.inner())?;
         if alive {
             node.inner().go_online().await?;
+        }
+        for peer in &node.inner().config.keep_connected {
+            node.keep_connected(peer)?;
         }
         Ok(node)
     }

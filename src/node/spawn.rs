@@ -376,9 +376,7 @@ impl Inner {
         if monitor {
             list.atom("monitor");
         }
-        if link || monitor {
-            list.nil();
-        }
+        list.nil();
         let from = self.pid_of(process);
         let leader = leader.or_else(|| process.leader()).or_else(|| self.console());
         let request = SpawnRequest {

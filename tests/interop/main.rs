@@ -3,12 +3,14 @@
 
 mod connect;
 mod examples;
+mod leaders;
 mod links;
 mod messages;
 mod monitors;
 mod processes;
 mod python;
 mod readme;
+mod spawning;
 mod support;
 mod trouble;
 mod workshop;

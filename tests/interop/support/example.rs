@@ -34,6 +34,16 @@ impl Example {
         self.process.wait_line(&format!("ready {node}"));
     }
 
+    /// Types one line into it.
+    pub fn type_line(&mut self, line: &str) {
+        self.process.write(&format!("{line}\n"));
+    }
+
+    /// Ends its input.
+    pub fn close_stdin(&mut self) {
+        self.process.close_stdin();
+    }
+
     /// The process behind it.
     pub fn process(&self) -> &Process {
         &self.process
