@@ -29,7 +29,7 @@ static inline bool erln_inline_read_int64(erln_reader *reader, int64_t *out) {
         }
         if (erln_inline_left(reader) >= 5 && reader->next[0] == 98) {
             uint32_t word = erln_inline_word(reader->next + 1);
-            *out = word < 0x80000000u ? (int64_t)word : (int64_t)word - INT64_C(0x100000000);
+            *out = (int64_t)word - (int64_t)(word >> 31) * INT64_C(0x100000000);
             return erln_inline_step(reader, 5);
         }
     }
@@ -38,7 +38,9 @@ static inline bool erln_inline_read_int64(erln_reader *reader, int64_t *out) {
 
 static inline bool erln_inline_read_double(erln_reader *reader, double *out) {
     if (reader != NULL && out != NULL && erln_inline_left(reader) >= 9 && reader->next[0] == 70) {
-        uint64_t bits = (uint64_t)erln_inline_word(reader->next + 1) << 32 | erln_inline_word(reader->next + 5);
+        const uint8_t *at = reader->next + 1;
+        uint64_t bits = (uint64_t)at[0] << 56 | (uint64_t)at[1] << 48 | (uint64_t)at[2] << 40 | (uint64_t)at[3] << 32 |
+                        (uint64_t)at[4] << 24 | (uint64_t)at[5] << 16 | (uint64_t)at[6] << 8 | at[7];
         // All bits of the exponent: infinity or no number.
         if ((bits >> 52 & 0x7ff) != 0x7ff) {
             memcpy(out, &bits, sizeof bits);

@@ -95,12 +95,16 @@ impl Encoder {
         self.mistake.is_none() && self.writer.is_ok()
     }
 
-    /// What was written, if it is exactly one whole term.
+    /// What was written, if it is exactly one whole term. Equal keys of a map are not looked for: sending does that.
     fn finished(&mut self) -> Result<&[u8]> {
-        match &self.mistake {
-            Some(mistake) => Err(mistake.clone()),
-            None => self.open().encoded(),
+        if let Some(mistake) = &self.mistake {
+            return Err(mistake.clone());
         }
+        let writer = self.open();
+        if !writer.is_complete() {
+            writer.check()?;
+        }
+        Ok(writer.parts().0)
     }
 }
 
@@ -322,7 +326,8 @@ pub unsafe extern "C" fn erln_write_nil(writer: *mut erln_writer) -> bool {
     })
 }
 
-/// Announces a map; its `pairs` pairs come next, each as key and value. The keys must differ.
+/// Announces a map; its `pairs` pairs come next, each as key and value. The keys must differ, which is checked when the
+/// term is sent.
 #[no_mangle]
 pub unsafe extern "C" fn erln_write_map(writer: *mut erln_writer, pairs: usize) -> bool {
     // SAFETY: the caller's writer.
