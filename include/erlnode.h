@@ -261,7 +261,10 @@ erln_status erln_ref_print(const erln_ref *reference,
 // ====================================================================================================
 
 // Words of a reader's private rest, with room for what may come.
-#define READER_WORDS 11
+#define READER_WORDS 10
+
+// In each initialized reader, so that a forgotten erln_reader_init is noticed.
+#define ERLN_READER_MAGIC 7310024366797124145
 
 // What stands at the cursor.
 enum erln_kind
@@ -321,6 +324,8 @@ typedef struct erln_reader {
     size_t len;
     // Tells that erln_reader_init was called.
     uint64_t magic;
+    // 1 inside of a string and after broken bytes, when `state` tells where the cursor stands; else 0.
+    uint64_t inside;
     // The rest.
     uint64_t state[READER_WORDS];
 } erln_reader;
@@ -394,6 +399,19 @@ bool erln_read_port(erln_reader *reader, erln_port *out);
 bool erln_read_term(erln_reader *reader,
                     erln_bytes *out);
 
+// Takes a whole proper list of integers that fit 64 bits with sign, at most `max` of them, into an array. If it is anything else, or
+// longer, the cursor stays.
+bool erln_read_int64s(erln_reader *reader,
+                      int64_t *out,
+                      size_t max,
+                      size_t *out_count);
+
+// Takes a whole proper list of floats, at most `max` of them, into an array. If it is anything else, or longer, the cursor stays.
+bool erln_read_doubles(erln_reader *reader,
+                       double *out,
+                       size_t max,
+                       size_t *out_count);
+
 // Steps over any whole term.
 bool erln_read_skip(erln_reader *reader);
 
@@ -451,6 +469,28 @@ static inline bool erln_inline_step(erln_reader *reader, size_t count) {
 // Private: whether an atom in its usual form stands here.
 static inline bool erln_inline_is_atom(const erln_reader *reader) {
     return erln_inline_left(reader) >= 2 && reader->next[0] == 119 && reader->next[1] <= erln_inline_left(reader) - 2;
+}
+
+static inline erln_status erln_inline_reader_init(erln_reader *reader, const uint8_t *data, size_t len) {
+    if (reader == NULL || data == NULL || len == 0 || len > SIZE_MAX / 2) return erln_reader_init(reader, data, len);
+    if (data[0] == 131) {
+        data++;
+        len--;
+    }
+    reader->next = data;
+    reader->end = data + len;
+    reader->start = data;
+    reader->len = len;
+    reader->magic = ERLN_READER_MAGIC;
+    reader->inside = 0;
+    return ERLN_OK;
+}
+
+static inline erln_status erln_inline_reader_finish(const erln_reader *reader) {
+    if (reader != NULL && reader->magic == ERLN_READER_MAGIC && reader->inside == 0 && reader->next == reader->end) {
+        return ERLN_OK;
+    }
+    return erln_reader_finish(reader);
 }
 
 static inline bool erln_inline_read_int64(erln_reader *reader, int64_t *out) {
@@ -547,6 +587,8 @@ static inline bool erln_inline_read_binary(erln_reader *reader, erln_bytes *out)
     return erln_read_binary(reader, out);
 }
 
+#define erln_reader_init(reader, data, len) erln_inline_reader_init(reader, data, len)
+#define erln_reader_finish(reader) erln_inline_reader_finish(reader)
 #define erln_read_int64(reader, out) erln_inline_read_int64(reader, out)
 #define erln_read_double(reader, out) erln_inline_read_double(reader, out)
 #define erln_read_atom_is(reader, name) erln_inline_read_atom_is(reader, name)
@@ -660,6 +702,12 @@ bool erln_write_port(erln_writer *writer, const erln_port *port);
 bool erln_write_term(erln_writer *writer,
                      const uint8_t *data,
                      size_t len);
+
+// Writes a whole list of integers from an array. Complete: no tail follows.
+bool erln_write_int64s(erln_writer *writer, const int64_t *values, size_t count);
+
+// Writes a whole list of floats from an array. Complete: no tail follows.
+bool erln_write_doubles(erln_writer *writer, const double *values, size_t count);
 
 // Writes a list of `len` bytes in its short form (an Erlang string of Latin-1). Complete: no tail follows.
 bool erln_write_string(erln_writer *writer,

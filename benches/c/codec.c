@@ -195,6 +195,37 @@ static void floats_read(erln_reader *r) {
     sink += (int64_t)sum;
 }
 
+// The same lists from and to arrays, which libei can only do one by one.
+
+static int64_t integer_array[NUMBERS];
+static double float_array[NUMBERS];
+
+static void integer_array_write(erln_writer *w) {
+    for (int64_t n = 0; n < NUMBERS; n++) integer_array[n] = n * 1000;
+    erln_write_int64s(w, integer_array, NUMBERS);
+}
+
+static void integer_array_read(erln_reader *r) {
+    size_t count;
+    int64_t sum = 0;
+    must(erln_read_int64s(r, integer_array, NUMBERS, &count), "array");
+    for (size_t k = 0; k < count; k++) sum += integer_array[k];
+    sink += sum;
+}
+
+static void float_array_write(erln_writer *w) {
+    for (int n = 0; n < NUMBERS; n++) float_array[n] = n * 0.5;
+    erln_write_doubles(w, float_array, NUMBERS);
+}
+
+static void float_array_read(erln_reader *r) {
+    size_t count;
+    double sum = 0;
+    must(erln_read_doubles(r, float_array, NUMBERS, &count), "array");
+    for (size_t k = 0; k < count; k++) sum += float_array[k];
+    sink += (int64_t)sum;
+}
+
 // 100 maps of 8 fields with atoms as keys: [#{id => 1, name => <<"...">>, ...}, ...]
 
 #define MAPS 100
@@ -292,7 +323,9 @@ struct workload {
 static const struct workload workloads[] = {
     {"message", message_ei_x, message_ei, message_write, message_decode, message_read},
     {"1000 integers", integers_ei_x, integers_ei, integers_write, integers_decode, integers_read},
+    {"... as array", integers_ei_x, integers_ei, integer_array_write, integers_decode, integer_array_read},
     {"1000 floats", floats_ei_x, floats_ei, floats_write, floats_decode, floats_read},
+    {"... as array", floats_ei_x, floats_ei, float_array_write, floats_decode, float_array_read},
     {"100 maps of 8", maps_ei_x, maps_ei, maps_write, maps_decode, maps_read},
 };
 

@@ -40,6 +40,21 @@ pub(crate) unsafe fn bytes<'a>(ptr: *const u8, len: usize, what: &str) -> Result
     Ok(unsafe { std::slice::from_raw_parts(ptr, len) })
 }
 
+/// The caller's array.
+///
+/// # Safety
+/// `ptr` is NULL or points at `count` values that nobody changes for `'a`.
+pub(crate) unsafe fn array<'a, T>(ptr: *const T, count: usize, what: &str) -> Result<&'a [T]> {
+    if ptr.is_null() {
+        return if count == 0 { Ok(&[]) } else { Err(null(what)) };
+    }
+    if count > isize::MAX as usize / std::mem::size_of::<T>() {
+        return Err(length(what));
+    }
+    // SAFETY: not NULL, a possible length, and readable by the caller's promise.
+    Ok(unsafe { std::slice::from_raw_parts(ptr, count) })
+}
+
 /// The caller's text.
 ///
 /// # Safety

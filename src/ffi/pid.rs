@@ -279,11 +279,10 @@ fn word(numbers: &[u8], index: usize) -> u32 {
 /// # Safety
 /// `field` can be written; `name` is shorter than it.
 unsafe fn put_field(field: *mut [c_char; ERLN_NAME_SIZE], name: &[u8]) {
-    let field = field.cast::<u8>();
-    // SAFETY: the name fits, and the zeros fill the rest.
+    // SAFETY: the field can be written, and the name fits. Clearing all of it first is a few wide stores.
     unsafe {
-        std::ptr::copy_nonoverlapping(name.as_ptr(), field, name.len());
-        field.add(name.len()).write_bytes(0, ERLN_NAME_SIZE - name.len());
+        field.write([0; ERLN_NAME_SIZE]);
+        std::ptr::copy_nonoverlapping(name.as_ptr(), field.cast::<u8>(), name.len());
     }
 }
 

@@ -21,6 +21,28 @@ static inline bool erln_inline_is_atom(const erln_reader *reader) {
     return erln_inline_left(reader) >= 2 && reader->next[0] == 119 && reader->next[1] <= erln_inline_left(reader) - 2;
 }
 
+static inline erln_status erln_inline_reader_init(erln_reader *reader, const uint8_t *data, size_t len) {
+    if (reader == NULL || data == NULL || len == 0 || len > SIZE_MAX / 2) return erln_reader_init(reader, data, len);
+    if (data[0] == 131) {
+        data++;
+        len--;
+    }
+    reader->next = data;
+    reader->end = data + len;
+    reader->start = data;
+    reader->len = len;
+    reader->magic = ERLN_READER_MAGIC;
+    reader->inside = 0;
+    return ERLN_OK;
+}
+
+static inline erln_status erln_inline_reader_finish(const erln_reader *reader) {
+    if (reader != NULL && reader->magic == ERLN_READER_MAGIC && reader->inside == 0 && reader->next == reader->end) {
+        return ERLN_OK;
+    }
+    return erln_reader_finish(reader);
+}
+
 static inline bool erln_inline_read_int64(erln_reader *reader, int64_t *out) {
     if (reader != NULL && out != NULL) {
         if (erln_inline_left(reader) >= 2 && reader->next[0] == 97) {
@@ -115,6 +137,8 @@ static inline bool erln_inline_read_binary(erln_reader *reader, erln_bytes *out)
     return erln_read_binary(reader, out);
 }
 
+#define erln_reader_init(reader, data, len) erln_inline_reader_init(reader, data, len)
+#define erln_reader_finish(reader) erln_inline_reader_finish(reader)
 #define erln_read_int64(reader, out) erln_inline_read_int64(reader, out)
 #define erln_read_double(reader, out) erln_inline_read_double(reader, out)
 #define erln_read_atom_is(reader, name) erln_inline_read_atom_is(reader, name)

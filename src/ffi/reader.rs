@@ -38,15 +38,17 @@ pub struct erln_reader {
     pub len: usize,
     /// Tells that erln_reader_init was called.
     pub magic: u64,
+    /// 1 inside of a string and after broken bytes, when `state` tells where the cursor stands; else 0.
+    pub inside: u64,
     /// The rest.
     pub state: [MaybeUninit<u64>; READER_WORDS],
 }
 
 /// Words of a reader's private rest, with room for what may come.
-pub const READER_WORDS: usize = 11;
+pub const READER_WORDS: usize = 10;
 
 /// In each initialized reader, so that a forgotten erln_reader_init is noticed.
-const MAGIC: u64 = 0x6572_6c6e_7264_7231;
+pub const ERLN_READER_MAGIC: u64 = 0x6572_6c6e_7264_7231;
 
 const _: () = assert!(size_of::<erln_reader>() == 128);
 const _: () = assert!(size_of::<State>() <= READER_WORDS * 8);
@@ -128,7 +130,8 @@ impl erln_reader {
             end: bytes.as_ptr(),
             start: bytes.as_ptr(),
             len: bytes.len(),
-            magic: MAGIC,
+            magic: ERLN_READER_MAGIC,
+            inside: 0,
             state: [MaybeUninit::uninit(); READER_WORDS],
         };
         made.store(reader);
@@ -138,17 +141,16 @@ impl erln_reader {
     /// The reader that stands where the struct says; nothing if it was never initialized.
     #[inline]
     pub(crate) fn load<'a>(&self) -> Option<Reader<'a>> {
-        if self.magic != MAGIC {
+        if self.magic != ERLN_READER_MAGIC {
             return None;
         }
         // SAFETY: set by `new` together with the magic word, to bytes that the caller keeps alive.
         let bytes = unsafe { std::slice::from_raw_parts(self.start, self.len) };
-        // SAFETY: `store` wrote a `State` there, and copies of the struct are copies of plain data.
-        let mut state = unsafe { self.state.as_ptr().cast::<State>().read() };
-        if state.string == 0 && state.error.is_none() {
-            // Steps that needed no call have moved only this pointer.
-            state.position = self.next as usize - self.start as usize;
-        }
+        let state = match self.inside {
+            0 => State { position: self.next as usize - self.start as usize, string: 0, error: None },
+            // SAFETY: `store` wrote a `State` there, and copies of the struct are copies of plain data.
+            _ => unsafe { self.state.as_ptr().cast::<State>().read() },
+        };
         Some(Reader::resume(bytes, &[], state))
     }
 
@@ -156,9 +158,14 @@ impl erln_reader {
     #[inline]
     pub(crate) fn store(&mut self, reader: &Reader<'_>) {
         let state = reader.state();
-        let inside = state.string != 0 || state.error.is_some();
         self.next = self.start.wrapping_add(state.position);
-        self.end = if inside { self.next } else { self.start.wrapping_add(self.len) };
+        if state.string == 0 && state.error.is_none() {
+            self.end = self.start.wrapping_add(self.len);
+            self.inside = 0;
+            return;
+        }
+        self.end = self.next;
+        self.inside = 1;
         // SAFETY: a `State` fits there by size and alignment, as asserted above.
         unsafe { self.state.as_mut_ptr().cast::<State>().write(state) };
     }
@@ -430,7 +437,7 @@ unsafe fn take_plain<T>(
     else {
         return false;
     };
-    if reader.magic != MAGIC {
+    if reader.magic != ERLN_READER_MAGIC {
         return false;
     }
     // SAFETY: an initialized reader has readable bytes from `next` to `end`.
@@ -479,6 +486,63 @@ unsafe fn read_id<T>(
 pub unsafe extern "C" fn erln_read_term(reader: *mut erln_reader, out: *mut erln_bytes) -> bool {
     // SAFETY: the caller's reader and output.
     guard_or(false, || unsafe { read(reader, out, |reader| reader.term_bytes().map(erln_bytes::from)) })
+}
+
+/// Takes a whole proper list of integers that fit 64 bits with sign, at most `max` of them, into an array. If it is anything else, or
+/// longer, the cursor stays.
+#[no_mangle]
+pub unsafe extern "C" fn erln_read_int64s(
+    reader: *mut erln_reader,
+    out: *mut i64,
+    max: usize,
+    out_count: *mut usize,
+) -> bool {
+    // SAFETY: the caller's reader, array and output.
+    guard_or(false, || unsafe { read_array(reader, out, max, out_count, |reader| reader.i64()) })
+}
+
+/// Takes a whole proper list of floats, at most `max` of them, into an array. If it is anything else, or longer, the cursor stays.
+#[no_mangle]
+pub unsafe extern "C" fn erln_read_doubles(
+    reader: *mut erln_reader,
+    out: *mut f64,
+    max: usize,
+    out_count: *mut usize,
+) -> bool {
+    // SAFETY: the caller's reader, array and output.
+    guard_or(false, || unsafe { read_array(reader, out, max, out_count, |reader| reader.f64()) })
+}
+
+/// # Safety
+/// As for [`read`]; `out` is NULL or has room for `max` values.
+#[inline(always)]
+unsafe fn read_array<T>(
+    reader: *mut erln_reader,
+    out: *mut T,
+    max: usize,
+    out_count: *mut usize,
+    mut element: impl FnMut(&mut Reader<'static>) -> Option<T>,
+) -> bool {
+    if out.is_null() && max > 0 {
+        return misuse();
+    }
+    let elements = |reader: &mut Reader<'static>| {
+        let before = reader.clone();
+        let all = reader.list().filter(|count| *count <= max).and_then(|count| {
+            for index in 0..count {
+                let value = element(reader)?;
+                // SAFETY: `index` is less than `max`, the room that the caller promises.
+                unsafe { out.add(index).write(value) };
+            }
+            reader.nil().then_some(count)
+        });
+        if all.is_none() && reader.error().is_none() {
+            *reader = before;
+        }
+        all
+    };
+    // SAFETY: the caller's promise is ours.
+    unsafe { read(reader, out_count, elements) }
 }
 
 /// Steps over any whole term.

@@ -13,7 +13,7 @@
 
 use std::ffi::c_char;
 
-use super::bytes::{bytes, erln_bytes, exclusive, input, sized_text, text, Out};
+use super::bytes::{array, bytes, erln_bytes, exclusive, input, sized_text, text, Out};
 use super::guard::{guard, guard_or};
 use super::pid::{erln_pid, erln_port, erln_ref, MAX_ENCODED};
 use super::status::{erln_status, fail};
@@ -393,6 +393,48 @@ pub unsafe extern "C" fn erln_write_term(writer: *mut erln_writer, data: *const 
         write(writer, |writer| {
             let term = bytes(data, len, "data")?;
             writer.raw(term.strip_prefix(&[131]).unwrap_or(term));
+            Ok(())
+        })
+    })
+}
+
+/// Writes a whole list of integers from an array. Complete: no tail follows.
+#[no_mangle]
+pub unsafe extern "C" fn erln_write_int64s(
+    writer: *mut erln_writer,
+    values: *const i64,
+    count: usize,
+) -> bool {
+    // SAFETY: the caller's writer and array.
+    guard_or(false, || unsafe {
+        write(writer, |writer| {
+            let values = array(values, count, "values")?;
+            writer.list(values.len());
+            for value in values {
+                writer.i64(*value);
+            }
+            writer.nil();
+            Ok(())
+        })
+    })
+}
+
+/// Writes a whole list of floats from an array. Complete: no tail follows.
+#[no_mangle]
+pub unsafe extern "C" fn erln_write_doubles(
+    writer: *mut erln_writer,
+    values: *const f64,
+    count: usize,
+) -> bool {
+    // SAFETY: the caller's writer and array.
+    guard_or(false, || unsafe {
+        write(writer, |writer| {
+            let values = array(values, count, "values")?;
+            writer.list(values.len());
+            for value in values {
+                writer.f64(*value);
+            }
+            writer.nil();
             Ok(())
         })
     })

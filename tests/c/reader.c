@@ -132,6 +132,33 @@ static void broken_bytes_are_remembered(void) {
     CHECK(strstr(erln_last_error(), "malformed") != NULL);
 }
 
+static void arrays_go_both_ways(void) {
+    const int64_t numbers[] = {0, 255, -1, INT64_MAX, INT64_MIN};
+    const double floats[] = {0.5, -1e300};
+    int64_t numbers_back[5];
+    double floats_back[2];
+    size_t count = 0;
+    erln_bytes term;
+    erln_reader r;
+    erln_writer *w = erln_writer_new();
+    CHECK(erln_write_tuple(w, 4) && erln_write_int64s(w, numbers, 5) && erln_write_doubles(w, floats, 2));
+    CHECK(erln_write_int64s(w, NULL, 0) && erln_write_string(w, (const uint8_t *)"\1\2", 2));
+    CHECK_OK(erln_writer_finish(w, &term));
+    CHECK_OK(erln_reader_init(&r, term.ptr, term.len));
+    CHECK(erln_read_tuple_of(&r, 4));
+    CHECK(!erln_read_int64s(&r, numbers_back, 4, &count));
+    CHECK(!erln_read_doubles(&r, floats_back, 2, &count));
+    CHECK(erln_read_int64s(&r, numbers_back, 5, &count) && count == 5);
+    CHECK(memcmp(numbers, numbers_back, sizeof numbers) == 0);
+    CHECK(!erln_read_int64s(&r, numbers_back, 5, &count));
+    CHECK(erln_read_doubles(&r, floats_back, 2, &count) && count == 2);
+    CHECK(memcmp(floats, floats_back, sizeof floats) == 0);
+    CHECK(erln_read_doubles(&r, NULL, 0, &count) && count == 0);
+    CHECK(erln_read_int64s(&r, numbers_back, 5, &count) && count == 2 && numbers_back[1] == 2);
+    CHECK_OK(erln_reader_finish(&r));
+    erln_writer_free(w);
+}
+
 static void iolists_are_gathered(void) {
     const uint8_t list[] = {108, 0, 0, 0, 3, 107, 0, 2, 'a', 'b', 109, 0, 0, 0, 2, 'c', 'd', 97, 'e', 106};
     erln_reader r;
@@ -211,6 +238,7 @@ static void ids_have_a_text(void) {
 int main(void) {
     everything_comes_back();
     broken_bytes_are_remembered();
+    arrays_go_both_ways();
     iolists_are_gathered();
     latin1_atoms_become_utf8();
     misuse_is_answered();
