@@ -60,6 +60,7 @@ pub mod mailbox;
 pub mod message;
 pub mod names;
 pub mod node;
+mod numbers;
 pub mod pid;
 pub mod python;
 pub mod reader;

@@ -18,6 +18,7 @@ use std::mem::{align_of, size_of, MaybeUninit};
 use super::bytes::{bytes, erln_bytes, input, text, Out};
 use super::guard::{guard, guard_or};
 use super::latin1;
+use super::numbers;
 use super::pid::{erln_pid, erln_port, erln_ref};
 use super::status::{erln_status, fail};
 use crate::term::{Kind, Reader, State};
@@ -498,7 +499,9 @@ pub unsafe extern "C" fn erln_read_int64s(
     out_count: *mut usize,
 ) -> bool {
     // SAFETY: the caller's reader, array and output.
-    guard_or(false, || unsafe { read_array(reader, out, max, out_count, |reader| reader.i64()) })
+    guard_or(false, || unsafe {
+        read_array(reader, out, max, out_count, numbers::read_int64s, |reader| reader.i64())
+    })
 }
 
 /// Takes a whole proper list of floats, at most `max` of them, into an array. If it is anything else, or longer, the cursor stays.
@@ -510,7 +513,9 @@ pub unsafe extern "C" fn erln_read_doubles(
     out_count: *mut usize,
 ) -> bool {
     // SAFETY: the caller's reader, array and output.
-    guard_or(false, || unsafe { read_array(reader, out, max, out_count, |reader| reader.f64()) })
+    guard_or(false, || unsafe {
+        read_array(reader, out, max, out_count, numbers::read_doubles, |reader| reader.f64())
+    })
 }
 
 /// # Safety
@@ -521,10 +526,19 @@ unsafe fn read_array<T>(
     out: *mut T,
     max: usize,
     out_count: *mut usize,
+    plain: impl FnOnce(&[u8], &mut [MaybeUninit<T>], &mut MaybeUninit<usize>) -> Option<usize>,
     mut element: impl FnMut(&mut Reader<'static>) -> Option<T>,
 ) -> bool {
     if out.is_null() && max > 0 {
         return misuse();
+    }
+    if max > 0 {
+        // SAFETY: not NULL, and by the caller's promise with room for `max` values.
+        let room = unsafe { std::slice::from_raw_parts_mut(out.cast::<MaybeUninit<T>>(), max) };
+        // SAFETY: the caller's promise is ours.
+        if unsafe { take_plain(reader, out_count, |bytes, count| plain(bytes, room, count)) } {
+            return true;
+        }
     }
     let elements = |reader: &mut Reader<'static>| {
         let before = reader.clone();

@@ -15,6 +15,7 @@ use std::ffi::c_char;
 
 use super::bytes::{array, bytes, erln_bytes, exclusive, input, sized_text, text, Out};
 use super::guard::{guard, guard_or};
+use super::numbers;
 use super::pid::{erln_pid, erln_port, erln_ref, MAX_ENCODED};
 use super::status::{erln_status, fail};
 use crate::term::{Atom, Export, Writer};
@@ -407,15 +408,7 @@ pub unsafe extern "C" fn erln_write_int64s(
 ) -> bool {
     // SAFETY: the caller's writer and array.
     guard_or(false, || unsafe {
-        write(writer, |writer| {
-            let values = array(values, count, "values")?;
-            writer.list(values.len());
-            for value in values {
-                writer.i64(*value);
-            }
-            writer.nil();
-            Ok(())
-        })
+        write(writer, |writer| numbers::write_int64s(writer, array(values, count, "values")?))
     })
 }
 
@@ -428,15 +421,7 @@ pub unsafe extern "C" fn erln_write_doubles(
 ) -> bool {
     // SAFETY: the caller's writer and array.
     guard_or(false, || unsafe {
-        write(writer, |writer| {
-            let values = array(values, count, "values")?;
-            writer.list(values.len());
-            for value in values {
-                writer.f64(*value);
-            }
-            writer.nil();
-            Ok(())
-        })
+        write(writer, |writer| numbers::write_doubles(writer, array(values, count, "values")?))
     })
 }
 
