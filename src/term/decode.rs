@@ -6,11 +6,11 @@
 
 use super::integer::Integer;
 use super::reader;
-use super::skip::WrongAt;
+use super::skip::{self, WrongAt};
 use super::tag;
 use super::value::{BitString, Fun, Improper, Map, Record};
 use super::wire::{self, Parsed, Text, Wrong};
-use super::{compressed, inline, validate, Atom, Pid, Port, Term};
+use super::{compressed, inline, validate, Atom, Pid, Port, Reference, Term};
 use crate::error::Malformed;
 use crate::Result;
 
@@ -79,6 +79,7 @@ pub(crate) fn decode(bytes: &[u8], start: usize, atoms: &[Atom]) -> Result<(Term
                       // The root is the one element of a container that is never closed.
     let mut open = Open { shape: Shape::Tuple, left: 1, items: Vec::with_capacity(1) };
     loop {
+        open.left -= input.leaves(open.left, &mut open.items);
         let here = input.s;
         let at = |wrong| (wrong, bytes.len() - here.len());
         let entered = if open.left > 0 {
@@ -175,47 +176,117 @@ struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
+    /// Reads up to `left` of the most usual leaves, as far as they are right; gives how many.
+    ///
+    /// `out` has room for them all. That is looked at here, and not left to `push`, so that no call can grow it and
+    /// the compiler keeps it in registers.
+    #[inline]
+    fn leaves(&mut self, left: usize, out: &mut Vec<Term>) -> usize {
+        let mut items = std::mem::take(out);
+        let mut s = self.s;
+        let mut more = left;
+        while more > 0 && items.len() < items.capacity() {
+            // Each arm pushes by itself: a term that passes through a temporary place costs more than all else.
+            match *s {
+                [tag::SMALL_INTEGER, value, ref rest @ ..] => {
+                    if more >= RUN && rest.first() == Some(&tag::SMALL_INTEGER) {
+                        let count = small_run(s, more, &mut items);
+                        s = s.get(count * 2..).unwrap_or_default();
+                        more -= count;
+                        continue;
+                    }
+                    s = rest;
+                    items.push(Term::Int(i64::from(value)));
+                }
+                [tag::INTEGER, a, b, c, d, ref rest @ ..] => {
+                    if more >= RUN && rest.first() == Some(&tag::INTEGER) {
+                        let count = int_run(s, more, &mut items);
+                        s = s.get(count * 5..).unwrap_or_default();
+                        more -= count;
+                        continue;
+                    }
+                    s = rest;
+                    items.push(Term::Int(i64::from(i32::from_be_bytes([a, b, c, d]))));
+                }
+                [tag::NEW_FLOAT, a, b, c, d, e, f, g, h, ref rest @ ..] => {
+                    let value = f64::from_be_bytes([a, b, c, d, e, f, g, h]);
+                    if !value.is_finite() {
+                        break;
+                    }
+                    s = rest;
+                    items.push(Term::Float(value));
+                }
+                [tag::SMALL_ATOM_UTF8, ..] => {
+                    let Some((text, rest)) = wire::short_atom(s) else { break };
+                    s = rest;
+                    items.push(Term::Atom(Atom::from_short(text)));
+                }
+                [tag::BINARY, a, b, c, d, ref rest @ ..] => {
+                    let len = u32::from_be_bytes([a, b, c, d]) as usize;
+                    if len > rest.len() {
+                        break;
+                    }
+                    let (data, rest) = rest.split_at(len);
+                    s = rest;
+                    items.push(Term::Binary(data.into()));
+                }
+                [tag::NIL, ref rest @ ..] => {
+                    s = rest;
+                    items.push(Term::nil());
+                }
+                [tag::NEW_PID, ref body @ ..] => {
+                    let Some((node, &[a, b, c, d, e, f, g, h, i, j, k, l], rest)) = wire::short_id(body)
+                    else {
+                        break;
+                    };
+                    s = rest;
+                    items.push(Term::Pid(Box::new(Pid {
+                        node: Atom::from_short(node),
+                        id: u32::from_be_bytes([a, b, c, d]),
+                        serial: u32::from_be_bytes([e, f, g, h]),
+                        creation: u32::from_be_bytes([i, j, k, l]),
+                    })));
+                }
+                [tag::NEWER_REFERENCE, 0, 3, ref body @ ..] => {
+                    let Some((node, &[i, j, k, l, a, b, c, d, e, f, g, h, m, n, o, p], rest)) =
+                        wire::short_id(body)
+                    else {
+                        break;
+                    };
+                    s = rest;
+                    let words = [[a, b, c, d], [e, f, g, h], [m, n, o, p]].map(u32::from_be_bytes);
+                    let creation = u32::from_be_bytes([i, j, k, l]);
+                    let reference = Reference::of_three(Atom::from_short(node), creation, words);
+                    items.push(Term::Reference(Box::new(reference)));
+                }
+                [tag::SMALL_BIG, ..] => {
+                    let Some((value, rest)) = wire::short_big(s) else { break };
+                    s = rest;
+                    items.push(Term::Int(value));
+                }
+                _ => break,
+            }
+            more -= 1;
+        }
+        *out = items;
+        self.s = s;
+        left - more
+    }
+
     /// Reads one item: a leaf goes to `out`, of a container shape and count are given.
     #[inline]
     fn item(&mut self, out: &mut Vec<Term>) -> Result<Option<(Shape, usize)>, Wrong> {
         match *self.s {
-            [tag::SMALL_INTEGER, value, ref rest @ ..] => {
-                self.s = rest;
-                out.push(Term::Int(i64::from(value)));
-            }
-            [tag::INTEGER, a, b, c, d, ref rest @ ..] => {
-                self.s = rest;
-                out.push(Term::Int(i64::from(i32::from_be_bytes([a, b, c, d]))));
-            }
-            [tag::NEW_FLOAT, a, b, c, d, e, f, g, h, ref rest @ ..] => {
-                self.s = rest;
-                out.push(Term::Float(wire::finite([a, b, c, d, e, f, g, h])?));
-            }
-            [tag::SMALL_ATOM_UTF8 | tag::ATOM_CACHE_REF, ..] => {
-                let (text, rest) = wire::atom(self.s)?;
-                self.s = rest;
-                out.push(Term::Atom(text.to_atom(self.atoms)?));
-            }
-            [tag::BINARY, a, b, c, d, ref rest @ ..] => {
-                let (data, rest) = wire::take(rest, u32::from_be_bytes([a, b, c, d]) as usize)?;
-                self.s = rest;
-                out.push(Term::Binary(data.into()));
-            }
-            [tag::NIL, ref rest @ ..] => {
-                self.s = rest;
-                out.push(Term::nil());
-            }
             [tag::SMALL_TUPLE, arity, ref rest @ ..] => {
                 self.s = rest;
-                return Ok(Some((Shape::Tuple, usize::from(arity))));
+                Ok(Some((Shape::Tuple, usize::from(arity))))
             }
             [tag::LIST, a, b, c, d, ref rest @ ..] if [a, b, c, d] != [0; 4] => {
                 self.s = rest;
-                return Ok(Some((Shape::List, u32::from_be_bytes([a, b, c, d]) as usize)));
+                Ok(Some((Shape::List, u32::from_be_bytes([a, b, c, d]) as usize)))
             }
-            _ => return self.rare(out),
+            _ => self.rare(out),
         }
-        Ok(None)
     }
 
     /// Reads what stands in the place of a tail. A leaf is put into the list.
@@ -347,4 +418,27 @@ impl<'a> Input<'a> {
         let bytes = self.accept(wire::take(self.s, len))?;
         inline::inline(bytes, self.atoms).map(Vec::into_boxed_slice)
     }
+}
+
+/// Fewer equal items than this are read one by one.
+const RUN: usize = 8;
+
+/// Reads all small integers at the front, of at most `more` items; gives how many.
+#[inline(never)]
+fn small_run(s: &[u8], more: usize, out: &mut Vec<Term>) -> usize {
+    let count = 1 + skip::run(s, 2, more - 1);
+    let run = s.get(..count * 2).unwrap_or_default();
+    out.extend(run.chunks_exact(2).map(|item| Term::Int(i64::from(item[1]))));
+    count
+}
+
+/// Reads all integers of 4 bytes at the front, of at most `more` items; gives how many.
+#[inline(never)]
+fn int_run(s: &[u8], more: usize, out: &mut Vec<Term>) -> usize {
+    let count = 1 + skip::run(s, 5, more - 1);
+    let run = s.get(..count * 5).unwrap_or_default();
+    let value =
+        |item: &[u8]| item.iter().skip(1).fold(0, |value: u32, &byte| value << 8 | u32::from(byte)) as i32;
+    out.extend(run.chunks_exact(5).map(|item| Term::Int(i64::from(value(item)))));
+    count
 }

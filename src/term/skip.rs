@@ -110,31 +110,33 @@ fn rare(s: &[u8]) -> Result<(usize, usize), Wrong> {
     })
 }
 
-/// How many of the `owed` items after the first one, which is `len` bytes, look the same from outside.
+/// How many of the `owed` items after the first one, which is `len` bytes, look the same from outside: the tag is the
+/// same, and so is what follows it and decides the length.
 #[inline]
-fn run(s: &[u8], len: usize, owed: usize) -> usize {
+pub(crate) fn run(s: &[u8], len: usize, owed: usize) -> usize {
     let after = s.get(len..).unwrap_or_default();
-    if after.first() != s.first() {
-        return 0;
+    // As many as can be there.
+    let room = || after.get(..owed.min(after.len() / len) * len).unwrap_or_default();
+    match (s, after) {
+        ([tag::SMALL_INTEGER, ..], [tag::SMALL_INTEGER, ..]) => pairs(room(), tag::SMALL_INTEGER),
+        ([tag::INTEGER, ..], [tag::INTEGER, ..]) => tags::<5>(room(), tag::INTEGER),
+        ([tag::NEW_FLOAT, ..], [tag::NEW_FLOAT, ..]) => tags::<9>(room(), tag::NEW_FLOAT),
+        ([tag::NIL, ..], [tag::NIL, ..]) => tags::<1>(room(), tag::NIL),
+        ([tag::SMALL_ATOM_UTF8 | tag::SMALL_BIG, ..], _) => heads::<2>(s, room, len, after),
+        ([tag::NEW_PID, tag::SMALL_ATOM_UTF8, ..], _) => heads::<3>(s, room, len, after),
+        ([tag::BINARY, ..], _) => heads::<5>(s, room, len, after),
+        _ => 0,
     }
-    // The bytes that decide the length: the tag, and what follows it in the kinds below.
-    let head = match s.first() {
-        Some(&(tag::SMALL_INTEGER | tag::INTEGER | tag::NEW_FLOAT | tag::NIL | tag::ATOM_CACHE_REF)) => 1,
-        Some(&(tag::SMALL_ATOM_UTF8 | tag::SMALL_BIG)) => 2,
-        Some(&tag::NEW_PID) if s.get(1) == Some(&tag::SMALL_ATOM_UTF8) => 3,
-        Some(&tag::BINARY) => 5,
-        _ => return 0,
-    };
-    let owed = owed.min(after.len() / len);
-    let Some(after) = after.get(..owed * len) else { return 0 };
-    match (len, s) {
-        (2, [tag::SMALL_INTEGER, ..]) => pairs(after, tag::SMALL_INTEGER),
-        (5, [tag::INTEGER, ..]) => tags::<5>(after, tag::INTEGER),
-        (9, [tag::NEW_FLOAT, ..]) => tags::<9>(after, tag::NEW_FLOAT),
-        _ => match s.get(..head) {
-            Some(head) => after.chunks_exact(len).take_while(|item| item.starts_with(head)).count(),
-            None => 0,
-        },
+}
+
+/// Items of `len` bytes that begin with the same `N` bytes as `s`.
+#[inline]
+fn heads<'a, const N: usize>(s: &[u8], room: impl Fn() -> &'a [u8], len: usize, after: &[u8]) -> usize {
+    match (s.first_chunk::<N>(), after.first_chunk::<N>()) {
+        (Some(head), Some(next)) if head == next => {
+            room().chunks_exact(len).take_while(|item| item.first_chunk() == Some(head)).count()
+        }
+        _ => 0,
     }
 }
 

@@ -359,3 +359,14 @@ pub(crate) fn big(s: &[u8]) -> Parsed<'_, (bool, &[u8])> {
     let (magnitude, s) = take(s, len)?;
     Ok(((sign != 0, magnitude), s))
 }
+
+/// An integer of 1 to 8 bytes that fits, with bytes after it so that all 8 can be loaded at once.
+#[inline]
+pub(crate) fn short_big(s: &[u8]) -> Option<(i64, &[u8])> {
+    let [tag::SMALL_BIG, len @ 1..=8, sign, ref magnitude @ ..] = *s else { return None };
+    let (bytes, _) = magnitude.split_first_chunk::<8>()?;
+    let value = u64::from_le_bytes(*bytes) & (u64::MAX >> (64 - 8 * u32::from(len)));
+    let rest = magnitude.get(usize::from(len)..)?;
+    let value = i64::try_from(value).ok()?;
+    Some((if sign == 0 { value } else { -value }, rest))
+}

@@ -27,7 +27,7 @@ impl<'a> Reader<'a> {
                 self.rest = rest;
                 Some(i64::from(i32::from_be_bytes([a, b, c, d])))
             }
-            _ => match short_big(self.rest) {
+            _ => match wire::short_big(self.rest) {
                 Some((value, rest)) => {
                     self.rest = rest;
                     Some(value)
@@ -255,15 +255,4 @@ fn short_atom(s: &[u8]) -> Option<(&[u8], &[u8])> {
         }
         _ => None,
     }
-}
-
-/// An integer of 1 to 8 bytes that fits, with bytes after it so that all 8 can be loaded at once.
-#[inline]
-fn short_big(s: &[u8]) -> Option<(i64, &[u8])> {
-    let [tag::SMALL_BIG, len @ 1..=8, sign, ref magnitude @ ..] = *s else { return None };
-    let (bytes, _) = magnitude.split_first_chunk::<8>()?;
-    let value = u64::from_le_bytes(*bytes) & (u64::MAX >> (64 - 8 * u32::from(len)));
-    let rest = magnitude.get(usize::from(len)..)?;
-    let value = i64::try_from(value).ok()?;
-    Some((if sign == 0 { value } else { -value }, rest))
 }
