@@ -10,6 +10,7 @@ mod monitors;
 mod processes;
 mod python;
 mod readme;
+mod scenarios;
 mod spawning;
 mod support;
 mod trouble;

@@ -10,7 +10,6 @@ pub struct Iex {
     name: String,
     /// Where the output of the last line that was typed begins.
     seen: usize,
-    prompt: u32,
 }
 
 impl Iex {
@@ -26,7 +25,7 @@ impl Iex {
         }
         command.args(["--erl", &flags]).env("ERL_EPMD_PORT", options.epmd_port.to_string());
         let process = Process::spawn(&options.name, &mut command);
-        let mut iex = Iex { process, name: options.name.clone(), seen: 0, prompt: 0 };
+        let mut iex = Iex { process, name: options.name.clone(), seen: 0 };
         iex.wait_prompt();
         iex
     }
@@ -47,14 +46,14 @@ impl Iex {
         &self.process
     }
 
+    /// Waits for the next `iex(NAME)N> `. The number grows only when a line was not an error.
     fn wait_prompt(&mut self) -> String {
-        self.prompt += 1;
         // Without a terminal there is no echo and no line break after a prompt.
         let prompt = format!("iex({})", self.name);
-        let number = format!("{}> ", self.prompt);
         let (shown, used) = self.process.wait_output("a prompt", self.seen, |output| {
-            let start = output.find(&format!("{prompt}{number}"))?;
-            Some((output[..start].to_owned(), start + prompt.len() + number.len()))
+            let start = output.find(&prompt)?;
+            let number = output[start + prompt.len()..].find("> ")?;
+            Some((output[..start].to_owned(), start + prompt.len() + number + "> ".len()))
         });
         self.seen += used;
         shown.trim().to_owned()

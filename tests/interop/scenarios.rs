@@ -1,0 +1,133 @@
+//! Scenarios 4, 6, 8 and 9 with the example programs that play them, as typed in `iex`.
+
+use crate::support::{Cluster, Iex, Signal};
+
+const OURS: &str = "ours@localhost";
+const ALEX: &str = "alex@localhost";
+
+/// Each promise once per language that has the example.
+macro_rules! in_languages {
+    ($($promise:ident: $($language:ident)*;)*) => {
+        $(mod $promise {
+            $(#[test]
+            fn $language() {
+                super::$promise(stringify!($language));
+            })*
+        })*
+    };
+}
+
+in_languages! {
+    an_exported_function_prints_on_the_terminal_of_the_caller: c python;
+    what_we_run_on_a_beam_prints_here: c python;
+    what_they_print_on_our_console_appears_here: c python;
+    calls_and_casts_are_answered: python;
+    a_task_runs_here_and_moebi_answers_with_one_over_there: python;
+    we_play_alex_and_the_task_runs_over_there: python;
+}
+
+const HELLO: &str = "Hi, my name is Kate";
+
+/// Waits until `text` was shown `times` times. What another process prints may come after the next prompt.
+fn wait_shown(iex: &Iex, text: &str, times: usize) {
+    iex.process().wait_output(text, 0, |shown| (shown.matches(text).count() >= times).then_some(()));
+}
+
+/// Scenario 4.
+fn an_exported_function_prints_on_the_terminal_of_the_caller(language: &str) {
+    let cluster = Cluster::new();
+    let _ours = cluster.example(language, "spawn_link", &[]);
+    let mut alex = cluster.iex("alex");
+    alex.type_line("Node.spawn_link(:ours@localhost, Kate, :say_name, [])");
+    wait_shown(&alex, HELLO, 1);
+    alex.type_line("Node.spawn_link(:ours@localhost, &Kate.say_name/0)");
+    wait_shown(&alex, HELLO, 2);
+    alex.type_line("{pid, ref} = Node.spawn_monitor(:ours@localhost, Kate, :say_name, [])");
+    let down = "receive do {:DOWN, ^ref, :process, ^pid, reason} -> {node(pid), reason} end";
+    assert_eq!(alex.type_line(down).lines().last(), Some("{:ours@localhost, :normal}"));
+    wait_shown(&alex, HELLO, 3);
+    // A closure whose code we cannot have ends as on a BEAM without its module.
+    alex.type_line("{pid, ref} = Node.spawn_monitor(:ours@localhost, fn -> Kate.say_name() end)");
+    let reason = alex.type_line(down);
+    assert!(reason.contains(":undef") || reason.contains(":badfun"), "{reason}");
+}
+
+/// Scenario 4 from our side.
+fn what_we_run_on_a_beam_prints_here(language: &str) {
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    alex.elixir("1");
+    let (status, output) = cluster.example_as(language, "spawn_link", OURS, &["--ping", ALEX]).finish();
+    assert!(status.success() && output.contains(HELLO), "{status}\n{output}");
+}
+
+/// Scenario 6.
+fn what_they_print_on_our_console_appears_here(language: &str) {
+    let cluster = Cluster::new();
+    let ours = cluster.example(language, "console", &[]);
+    let mut alex = cluster.iex("alex");
+    alex.type_line("send({:console, :ours@localhost}, {:console, self()})");
+    alex.type_line("console = receive do pid -> pid end");
+    assert_eq!(alex.type_line("IO.puts(console, \"Hello\")"), ":ok");
+    ours.process().wait_line("Hello");
+    assert_eq!(alex.type_line("IO.inspect(console, %{größe: 1}, [])"), "%{größe: 1}");
+    ours.process().wait_line("%{größe: 1}");
+    // And another of ours, with no BEAM in between.
+    let (status, output) =
+        cluster.example_as(language, "console", "writer@localhost", &["--ping", OURS]).finish();
+    assert!(status.success(), "{status}\n{output}");
+    ours.process()
+        .wait_output("a second Hello", 0, |shown| (shown.matches("Hello").count() > 1).then_some(()));
+    assert!(ours.end(Signal::Term).0.success());
+}
+
+/// Scenario 9.
+fn calls_and_casts_are_answered(language: &str) {
+    let cluster = Cluster::new();
+    let _ours = cluster.example(language, "calc", &[]);
+    let mut alex = cluster.iex("alex");
+    assert_eq!(alex.type_line(":erpc.call(:ours@localhost, :math, :sqrt, [2.0])"), "1.4142135623730951");
+    assert_eq!(alex.type_line(":rpc.call(:ours@localhost, :math, :sqrt, [4.0])"), "2.0");
+    assert_eq!(alex.type_line("GenServer.call({Calc, :ours@localhost}, {:add, 1, 2})"), "3");
+    assert_eq!(alex.type_line("GenServer.cast({Calc, :ours@localhost}, {:store, 5})"), ":ok");
+    assert_eq!(alex.type_line("GenServer.call({Calc, :ours@localhost}, :recall)"), "5");
+    let error = alex.type_line(":erpc.call(:ours@localhost, :math, :sqrt, [-1.0])");
+    assert!(error.contains("badarith"), "{error}");
+    let error = alex.type_line(":erpc.call(:ours@localhost, :os, :cmd, ['ls'])");
+    assert!(error.contains("undef"), "{error}");
+    let gone = alex.type_line("GenServer.call({Nobody, :ours@localhost}, :hello)");
+    assert!(gone.contains("no process"), "{gone}");
+}
+
+/// What both an Elixir `alex` and an Elixir `kate` have.
+const CHAT: &str = "defmodule Chat do def receive_message(text) do IO.puts(text); :ok end end; \
+     {:ok, _} = Task.Supervisor.start_link(name: Chat.TaskSupervisor); :started";
+
+/// Scenario 8: ours plays kate and moebi.
+fn a_task_runs_here_and_moebi_answers_with_one_over_there(language: &str) {
+    let cluster = Cluster::new();
+    let ours = cluster.example(language, "chat", &[]);
+    let mut alex = cluster.iex("alex");
+    alex.type_line(CHAT);
+    let said = alex.type_line(
+        "Task.Supervisor.async({Chat.TaskSupervisor, :ours@localhost}, Chat, :receive_message, [\"hi\"]) |> Task.await()",
+    );
+    assert_eq!(said, ":ok");
+    ours.process().wait_line("hi");
+    let said = alex.type_line(
+        "Task.Supervisor.async({Chat.TaskSupervisor, :ours@localhost}, Chat, :receive_message_for_moebi, \
+         [\"hi\", :alex@localhost]) |> Task.await()",
+    );
+    assert_eq!(said, "chicken?\n:ok");
+}
+
+/// Scenario 8: ours plays alex.
+fn we_play_alex_and_the_task_runs_over_there(language: &str) {
+    let cluster = Cluster::new();
+    let mut kate = cluster.iex("kate");
+    kate.type_line(CHAT);
+    let call = ["--say", "hi there", "--to", "kate@localhost"];
+    let (status, output) = cluster.example_as(language, "chat", OURS, &call).finish();
+    assert!(status.success(), "{status}\n{output}");
+    wait_shown(&kate, "hi there", 1);
+}
