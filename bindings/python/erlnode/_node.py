@@ -9,7 +9,7 @@ import os
 import threading
 import warnings
 import weakref
-from typing import Any, Callable, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar, Union
 
 from . import _abi, _calls, _terms
 from ._calls import AsyncCallers
@@ -96,6 +96,8 @@ class Node:
         self._own_mailbox = functools.partial(_own_mailbox, weakref.proxy(self), self._handle)
         self._callers = AsyncCallers(self._own_mailbox)
         self._exports = Exports(self._own_mailbox, workers)
+        # By peer: whether `sys` there wraps states; see GenServer.
+        self._state_forms: Dict[str, bool] = {}
         _running.add(self)
 
     # ------------------------------------------------------------------------------------------------ identity

@@ -27,6 +27,9 @@ ALIAS, OK, ERROR, TIMEOUT = Atom("alias"), Atom("ok"), Atom("error"), Atom("time
 #: What a handler returns when it answers later, with `GenServer.reply`.
 NO_REPLY = object()
 
+#: How long a peer may take to show which form it uses.
+STATE_FORM_SECONDS = 1.0
+
 #: Calls that are being handled.
 Tasks = Set["asyncio.Task[None]"]
 
@@ -231,11 +234,13 @@ class GenServer:
         if word is Atom("terminate"):
             self._reply_quietly(sender, OK)
             raise Stop(command[1])
-        if word is Atom("get_state"):
-            self.reply(sender, self.state())
-        elif word is Atom("replace_state"):
-            # The function is Erlang's: it cannot run here, so the state stays.
-            self.reply(sender, self.state())
+        if word is Atom("get_state") or word is Atom("replace_state"):
+            # The function that comes with replace_state is Erlang's: it cannot run here, so the state stays.
+            state = self.state()
+            if sender[0].node in self.node._state_forms:
+                self._tell_state(sender, state)
+            else:
+                self.node._exports.workers.run(lambda: self._tell_state(sender, state))
         elif word is Atom("get_status"):
             self.reply(sender, self._status())
         elif word in (Atom("suspend"), Atom("resume"), Atom("debug")):
@@ -244,6 +249,13 @@ class GenServer:
         else:
             self.reply(sender, (ERROR, (Atom("unknown_system_msg"), command)))
         return False
+
+    def _tell_state(self, sender: Sender, state: Term) -> None:
+        """Shows the state as the caller's release expects it: ``{ok, State}``, or before OTP 26 or 27 the bare state."""
+        try:
+            self.reply(sender, (OK, state) if _wraps_state(self.node, sender[0].node) else state)
+        except Error:
+            pass  # nobody is there any more
 
     def _status(self) -> Term:
         module = (Atom("module"), Atom("gen_server"))
@@ -380,6 +392,21 @@ class GenServer:
                 kept.append(message)
         for message in kept:
             await self._handle_async(message, room, tasks, failed)
+
+
+def _wraps_state(node: "Node", peer: str) -> bool:
+    """Whether ``sys:get_state`` of a peer's release expects ``{ok, State}``: as its own servers answer, so do we."""
+    if peer not in node._state_forms:
+        with node.mailbox() as box:
+            reference = box.alias()
+            tag = ImproperList([ALIAS], reference)
+            box.send(("rex", peer), (SYSTEM, (box.pid, tag), Atom("get_state")), STATE_FORM_SECONDS)
+            try:
+                reply = box.receive(STATE_FORM_SECONDS, reference)[1]
+            except Timeout:
+                reply = OK, None  # no BEAM; the present form will do
+        node._state_forms[peer] = type(reply) is tuple and len(reply) == 2 and reply[0] is OK
+    return node._state_forms[peer]
 
 
 async def _value(result: Any) -> Any:

@@ -184,7 +184,7 @@ class Servers(Pair):
                 box.send(server.pid, (Atom("system"), (box.pid, reference), command))
                 return box.receive(5, reference)[1]
 
-            self.assertIn(Atom("casts"), ask(Atom("get_state")))
+            self.assertIn(Atom("casts"), ask(Atom("get_state"))[1])
             self.assertIs(ask(Atom("get_status"))[0], Atom("status"))
             self.assertIs(ask(Atom("suspend")), OK)
             box.send(server.pid, "kept")
