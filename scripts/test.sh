@@ -20,6 +20,8 @@ STEPS=(
   c:
   python:
   install:
+  libei:distributed
+  epmd:distributed
   interop:distributed
 )
 
@@ -36,7 +38,7 @@ step_clippy() {
 }
 
 # The test targets that are steps of their own; `rust` is all others, layers, header, symbols and guarded among them.
-APART=' interop c '
+APART=' interop c ei epmd '
 step_rust() {
   local targets=() file
   for file in tests/*.rs tests/*/main.rs; do
@@ -61,13 +63,21 @@ step_c() { run cargo test --no-fail-fast --test c -- $FILTER; }
 step_install() { run scripts/test-install.sh; }
 step_python() { run scripts/test-python.sh; }
 
+# The drop-in beside OTP's own libei, program by program; epmd of ours and the stock one, with each other's clients.
+step_libei() { run cargo test --no-fail-fast --test ei -- $FILTER; }
+step_epmd() { run cargo test --no-fail-fast --test epmd -- $FILTER; }
+
 # The number of threads is the number of BEAMs at a time.
 step_interop() { run cargo test --no-fail-fast --test interop -- $FILTER; }
 
 # What each step needs besides a compiler; without it the step is left out, and the run says so.
 lacks() {
   case $1 in
-    interop) have erl || say "no Erlang on this machine (erl is not in the path)" ;;
+    interop | epmd) have erl || say "no Erlang on this machine (erl is not in the path)" ;;
+    libei)
+      compgen -G '/usr/lib/erlang/lib/erl_interface-*/include/ei.h' >/dev/null || [ -n "${ERLNODE_EI_REFERENCE:-}" ] ||
+        say "no libei of OTP to compare with (package erlang-dev, or ERLNODE_EI_REFERENCE=/dir)"
+      ;;
     c) [ -f tests/c/main.rs ] || say "nothing there yet" ;;
     python) compgen -G 'bindings/python/tests/test_*.py' >/dev/null || say "nothing there yet" ;;
   esac
@@ -76,7 +86,8 @@ lacks() {
 # How many tests a step has that cannot run, or shall not.
 count_tests() {
   case $1 in
-    interop | c) cargo test --test "$1" -- --list 2>/dev/null </dev/null | grep -c ': test$' || true ;;
+    interop | epmd | c) cargo test --test "$1" -- --list 2>/dev/null </dev/null | grep -c ': test$' || true ;;
+    libei) cargo test --test ei -- --list 2>/dev/null </dev/null | grep -c ': test$' || true ;;
     *) say 0 ;;
   esac
 }

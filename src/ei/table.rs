@@ -42,6 +42,7 @@ struct Info {
 unsafe impl Send for Info {}
 
 impl Slot {
+    #[allow(clippy::declare_interior_mutable_const)] // each use of it is a new slot, and that is the point
     const EMPTY: Slot = Slot {
         info: Mutex::new(Info {
             known: false,

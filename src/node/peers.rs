@@ -184,7 +184,7 @@ impl Inner {
                 }
             };
             match ending {
-                Ok(receiver) => return receiver.await.unwrap_or_else(|_| Err(Error::Closed("node"))),
+                Ok(receiver) => return receiver.await.unwrap_or(Err(Error::Closed("node"))),
                 // Its end is still being told; the next connection comes after that.
                 Err(link) => link.gone().await,
             }
@@ -232,7 +232,7 @@ impl Inner {
         let waiting =
             entries.get(node).is_some_and(|entry| entry.pending.is_some() && !entry.signals.is_empty());
         let lost = entries.get(node).is_some_and(|entry| entry.lost);
-        if !waiting && !(connect && self.may_connect(lost)) {
+        if !(waiting || connect && self.may_connect(lost)) {
             return Err(Unsent::unconnected(control));
         }
         let queued = self.entry(&mut entries, node).and_then(|entry| self.begin(entry, node).map(|()| entry));

@@ -58,22 +58,13 @@ pub(crate) fn alias_of(tag: &[u8]) -> Option<Reference> {
     reader.reference()
 }
 
-/// What arrived at a server.
-pub(crate) enum Incoming<'a> {
-    /// `{'$gen_call', From, Request}`
-    Call(From, Reader<'a>),
-    /// Anything else: casts and plain messages, to which nobody waits for an answer.
-    Other,
-}
-
-/// Sorts a message.
-pub(crate) fn sort(payload: &[u8]) -> Incoming<'_> {
+/// `{'$gen_call', From, Request}`: who asks, and a cursor at what. To anything else, a cast or a plain message, nobody
+/// waits for an answer.
+pub(crate) fn call(payload: &[u8]) -> Option<(From, Reader<'_>)> {
     let mut reader = Reader::new(payload);
-    match reader.tuple() {
-        Some(3) if reader.atom_is("$gen_call") => match From::read(&mut reader) {
-            Some(from) => Incoming::Call(from, reader),
-            None => Incoming::Other,
-        },
-        _ => Incoming::Other,
+    if reader.tuple() != Some(3) || !reader.atom_is("$gen_call") {
+        return None;
     }
+    let from = From::read(&mut reader)?;
+    Some((from, reader))
 }

@@ -8,13 +8,13 @@ use crate::node::message::{Message, MessageKind};
 use crate::node::process::{Process, Watched};
 use crate::node::{Inner, Node};
 use crate::proto::control::Control;
-use crate::service::gen::{self, Incoming};
+use crate::service::gen;
 use crate::service::{written, SERVICE_LIMITS};
 use crate::term::{Atom, Writer};
 
 /// One message to our `net_kernel`.
 pub(crate) fn handle(node: &Arc<Inner>, server: &Arc<Process>, message: Message) {
-    let Incoming::Call(from, mut request) = gen::sort(message.payload()) else { return };
+    let Some((from, mut request)) = gen::call(message.payload()) else { return };
     let mut answer = Writer::new();
     match request.tuple() {
         Some(2) if request.atom_is("is_auth") => answer.atom("yes"),

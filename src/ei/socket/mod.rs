@@ -251,7 +251,7 @@ impl Channel {
     }
 
     /// Opens a socket.
-    pub fn open(cbs: *mut ei_socket_callbacks, setup: *mut c_void) -> Result<Self, Errno> {
+    pub(crate) fn open(cbs: *mut ei_socket_callbacks, setup: *mut c_void) -> Result<Self, Errno> {
         let mut channel = Self { cbs, ctx: ptr::null_mut() };
         let Some(socket) = channel.callbacks().socket else {
             return Err(libc::ENOTSUP);
