@@ -9,6 +9,7 @@ pub mod tag;
 mod atom;
 mod compose;
 mod compressed;
+mod convert;
 mod decode;
 mod digest;
 mod encode;

@@ -14,24 +14,50 @@ pub(crate) type WrongAt = (Wrong, usize);
 const RUN: usize = 8;
 
 /// Position after `owed` terms that begin at `pos`, by structure alone: text, floats and keys are not checked.
-pub(crate) fn skip(bytes: &[u8], mut pos: usize, mut owed: usize) -> Result<usize, WrongAt> {
+pub(crate) fn skip(bytes: &[u8], pos: usize, mut owed: usize) -> Result<usize, WrongAt> {
+    let mut s = bytes.get(pos..).unwrap_or_default();
     while owed > 0 {
-        let Some(s) = bytes.get(pos..) else { return Err(("term (cut short)", bytes.len())) };
-        let (len, more) = item(s).map_err(|wrong| (wrong, pos))?;
-        pos += len;
+        let at = |wrong| (wrong, bytes.len() - s.len());
+        let (rest, more) = match quick(s) {
+            Some(stepped) => stepped,
+            None => {
+                let (len, more) = item(s).map_err(at)?;
+                (s.get(len..).unwrap_or_default(), more)
+            }
+        };
         owed -= 1;
         if more > 0 {
             owed += more;
-            if owed > bytes.len() - pos {
-                return Err(("term (more elements than bytes)", pos - len));
+            if owed > rest.len() {
+                return Err(at("term (more elements than bytes)"));
             }
-        } else if owed >= RUN {
+        } else if owed >= RUN && rest.first() == s.first() {
+            let len = s.len() - rest.len();
             let crossed = run(s, len, owed);
-            pos += crossed * len;
+            s = rest.get(crossed * len..).unwrap_or_default();
             owed -= crossed;
+            continue;
         }
+        s = rest;
     }
-    Ok(pos)
+    Ok(bytes.len() - s.len())
+}
+
+/// The usual items in their usual form: what follows, and the number of elements.
+#[inline(always)]
+fn quick(s: &[u8]) -> Option<(&[u8], usize)> {
+    match *s {
+        [tag::SMALL_INTEGER, _, ref rest @ ..] => Some((rest, 0)),
+        [tag::INTEGER, _, _, _, _, ref rest @ ..] => Some((rest, 0)),
+        [tag::NEW_FLOAT, _, _, _, _, _, _, _, _, ref rest @ ..] => Some((rest, 0)),
+        [tag::NIL, ref rest @ ..] => Some((rest, 0)),
+        [tag::SMALL_ATOM_UTF8, len, ref rest @ ..] => Some((rest.get(usize::from(len)..)?, 0)),
+        [tag::SMALL_TUPLE, arity, ref rest @ ..] => Some((rest, usize::from(arity))),
+        [tag::BINARY, a, b, c, d, ref rest @ ..] => {
+            Some((rest.get(u32::from_be_bytes([a, b, c, d]) as usize..)?, 0))
+        }
+        _ => None,
+    }
 }
 
 /// Bytes of the item at the front up to its elements, and the number of these.

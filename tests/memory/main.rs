@@ -64,10 +64,19 @@ fn memory_follows_the_bytes_and_not_what_they_claim() {
         ("improper tails", [counted(108, n), [108, 0, 0, 0, 1, 106, 97, 1].repeat(n), vec![106]].concat()),
         ("maps in maps", [[116, 0, 0, 0, 1, 106].repeat(n), vec![106]].concat()),
         ("empty atoms", [counted(108, n), [119, 0].repeat(n), vec![106]].concat()),
-        ("long atoms", [counted(108, n), [&[119, 23][..], &[b'a'; 23]].concat().repeat(n), vec![106]].concat()),
+        (
+            "long atoms",
+            [counted(108, n), [&[119, 23][..], &[b'a'; 23]].concat().repeat(n), vec![106]].concat(),
+        ),
         ("small binaries", [counted(108, n), [109, 0, 0, 0, 1, 9].repeat(n), vec![106]].concat()),
-        ("big integers", [counted(108, n), [&[110, 9, 0][..], &[1; 9]].concat().repeat(n), vec![106]].concat()),
-        ("short pids", [counted(108, n), [&[103, 119, 0][..], &[0; 9]].concat().repeat(n), vec![106]].concat()),
+        (
+            "big integers",
+            [counted(108, n), [&[110, 9, 0][..], &[1; 9]].concat().repeat(n), vec![106]].concat(),
+        ),
+        (
+            "short pids",
+            [counted(108, n), [&[103, 119, 0][..], &[0; 9]].concat().repeat(n), vec![106]].concat(),
+        ),
         ("references", [counted(108, n), [90, 0, 0, 119, 0, 0, 0, 0, 1].repeat(n), vec![106]].concat()),
         ("lies", lies),
     ];
