@@ -261,7 +261,7 @@ erln_status erln_ref_print(const erln_ref *reference,
 // ====================================================================================================
 
 // Words of a reader's private rest, with room for what may come.
-#define READER_WORDS 10
+#define ERLN_READER_WORDS 10
 
 // In each initialized reader, so that a forgotten erln_reader_init is noticed.
 #define ERLN_READER_MAGIC 7310024366797124145
@@ -327,7 +327,7 @@ typedef struct erln_reader {
     // 1 inside of a string and after broken bytes, when `state` tells where the cursor stands; else 0.
     uint64_t inside;
     // The rest.
-    uint64_t state[READER_WORDS];
+    uint64_t state[ERLN_READER_WORDS];
 } erln_reader;
 
 // Starts reading `len` bytes at `data`: one encoded term, with or without the version byte 131 in front. The bytes

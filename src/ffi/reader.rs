@@ -42,17 +42,17 @@ pub struct erln_reader {
     /// 1 inside of a string and after broken bytes, when `state` tells where the cursor stands; else 0.
     pub inside: u64,
     /// The rest.
-    pub state: [MaybeUninit<u64>; READER_WORDS],
+    pub state: [MaybeUninit<u64>; ERLN_READER_WORDS],
 }
 
 /// Words of a reader's private rest, with room for what may come.
-pub const READER_WORDS: usize = 10;
+pub const ERLN_READER_WORDS: usize = 10;
 
 /// In each initialized reader, so that a forgotten erln_reader_init is noticed.
 pub const ERLN_READER_MAGIC: u64 = 0x6572_6c6e_7264_7231;
 
 const _: () = assert!(size_of::<erln_reader>() == 128);
-const _: () = assert!(size_of::<State>() <= READER_WORDS * 8);
+const _: () = assert!(size_of::<State>() <= ERLN_READER_WORDS * 8);
 const _: () = assert!(align_of::<State>() <= align_of::<erln_reader>());
 // A reader is copied and forgotten by C programs; it must own nothing.
 const _: () = assert!(!std::mem::needs_drop::<State>());
@@ -133,7 +133,7 @@ impl erln_reader {
             len: bytes.len(),
             magic: ERLN_READER_MAGIC,
             inside: 0,
-            state: [MaybeUninit::uninit(); READER_WORDS],
+            state: [MaybeUninit::uninit(); ERLN_READER_WORDS],
         };
         made.store(reader);
         made

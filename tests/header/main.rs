@@ -47,6 +47,15 @@ fn every_public_file_is_a_section() {
     }
 }
 
+#[test]
+fn every_name_of_the_header_has_the_prefix() {
+    let header = header();
+    for line in header.lines().filter_map(|line| line.strip_prefix("#define ")) {
+        let fine = ["ERLN_", "erln_", GUARD].iter().any(|prefix| line.starts_with(prefix));
+        assert!(fine, "#define {line} lacks the prefix");
+    }
+}
+
 fn header() -> String {
     let ffi = root().join("src/ffi");
     let main = fs::read_to_string(ffi.join("mod.rs")).unwrap();
