@@ -21,6 +21,17 @@ static inline bool erln_inline_is_atom(const erln_reader *reader) {
     return erln_inline_left(reader) >= 2 && reader->next[0] == 119 && reader->next[1] <= erln_inline_left(reader) - 2;
 }
 
+// Private: whether `len` bytes are plain ASCII, so that their encoding needs no closer look.
+static inline bool erln_inline_is_ascii(const uint8_t *at, size_t len) {
+    uint64_t bits = 0, word;
+    for (; len >= 8; at += 8, len -= 8) {
+        memcpy(&word, at, sizeof word);
+        bits |= word;
+    }
+    for (; len > 0; at++, len--) bits |= *at;
+    return (bits & UINT64_C(0x8080808080808080)) == 0;
+}
+
 static inline erln_status erln_inline_reader_init(erln_reader *reader, const uint8_t *data, size_t len) {
     if (reader == NULL || data == NULL || len == 0 || len > SIZE_MAX / 2) return erln_reader_init(reader, data, len);
     if (data[0] == 131) {
@@ -56,6 +67,34 @@ static inline bool erln_inline_read_int64(erln_reader *reader, int64_t *out) {
         }
     }
     return erln_read_int64(reader, out);
+}
+
+static inline bool erln_inline_read_int32(erln_reader *reader, int32_t *out) {
+    if (reader != NULL && out != NULL) {
+        if (erln_inline_left(reader) >= 2 && reader->next[0] == 97) {
+            *out = reader->next[1];
+            return erln_inline_step(reader, 2);
+        }
+        if (erln_inline_left(reader) >= 5 && reader->next[0] == 98) {
+            uint32_t word = erln_inline_word(reader->next + 1);
+            memcpy(out, &word, sizeof word);
+            return erln_inline_step(reader, 5);
+        }
+    }
+    return erln_read_int32(reader, out);
+}
+
+static inline bool erln_inline_read_atom(erln_reader *reader, erln_bytes *out) {
+    if (reader != NULL && out != NULL && erln_inline_is_atom(reader)) {
+        const uint8_t *name = reader->next + 2;
+        size_t len = reader->next[1];
+        if (erln_inline_is_ascii(name, len)) {
+            out->ptr = name;
+            out->len = len;
+            return erln_inline_step(reader, len + 2);
+        }
+    }
+    return erln_read_atom(reader, out);
 }
 
 static inline bool erln_inline_read_double(erln_reader *reader, double *out) {
@@ -140,6 +179,8 @@ static inline bool erln_inline_read_binary(erln_reader *reader, erln_bytes *out)
 #define erln_reader_init(reader, data, len) erln_inline_reader_init(reader, data, len)
 #define erln_reader_finish(reader) erln_inline_reader_finish(reader)
 #define erln_read_int64(reader, out) erln_inline_read_int64(reader, out)
+#define erln_read_int32(reader, out) erln_inline_read_int32(reader, out)
+#define erln_read_atom(reader, out) erln_inline_read_atom(reader, out)
 #define erln_read_double(reader, out) erln_inline_read_double(reader, out)
 #define erln_read_atom_is(reader, name) erln_inline_read_atom_is(reader, name)
 #define erln_read_tuple(reader, out_arity) erln_inline_read_tuple(reader, out_arity)
