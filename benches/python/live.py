@@ -12,16 +12,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+import time as clock
 from typing import Any, Dict, List
 
-from erlnode import Atom, Mailbox, Node
+from erlnode import Atom, GenServer, Mailbox, Node
 
 HOST = "localhost"
 COOKIE = "bench"
 
 #: The same program runs on both BEAMs: it answers `pong`, counts what it gets, and measures when asked.
 ELIXIR = r"""
+defmodule Server do
+  use GenServer
+  def init(x), do: {:ok, x}
+  def handle_call(x, _from, state), do: {:reply, x, state}
+end
 defmodule Bench do
   def loop(count) do
     receive do
@@ -59,6 +64,24 @@ defmodule Bench do
     n * 1.0e9 / (:erlang.monotonic_time(:nanosecond) - start)
   end
 
+  def measure(:gen_call, target, n) do
+    times = for i <- 1..n do
+      start = :erlang.monotonic_time(:nanosecond)
+      ^i = GenServer.call(target, i)
+      :erlang.monotonic_time(:nanosecond) - start
+    end
+    Enum.at(Enum.sort(times), div(n, 2)) / 1000
+  end
+
+  def measure(:gen_calls, target, n) do
+    start = :erlang.monotonic_time(:nanosecond)
+    callers = for _ <- 1..64 do
+      Task.async(fn -> for i <- 1..div(n, 64), do: GenServer.call(target, i, 30_000) end)
+    end
+    Task.await_many(callers, 60_000)
+    n * 1.0e9 / (:erlang.monotonic_time(:nanosecond) - start)
+  end
+
   defp turn(_, 0), do: :ok
   defp turn(target, left) do
     receive do {_, _} -> :ok end
@@ -69,6 +92,7 @@ defmodule Bench do
   defp call(target, x), do: send(target, {:call, self(), make_ref(), x})
 end
 Process.register(self(), :bench)
+{:ok, _} = GenServer.start_link(Server, 0, name: :server)
 IO.puts("ready")
 spawn(fn -> IO.read(:line); System.halt(0) end)
 Bench.loop(0)
@@ -101,25 +125,39 @@ def serve(box: Mailbox, until: Atom) -> Any:
             seen += 1
 
 
+class Server(GenServer):
+    """What Elixir's Server does, on a thread."""
+
+    def handle_call(self, request: Any, sender: Any) -> Any:
+        return request
+
+
+class AsyncServer(GenServer):
+    """The same in an event loop."""
+
+    async def handle_call(self, request: Any, sender: Any) -> Any:
+        return request
+
+
 def ping_pong(box: Mailbox, target: Any, n: int) -> float:
     times = []
     ping, me, pong = Atom("ping"), box.pid, Atom("pong")
     for _ in range(n):
-        start = time.perf_counter()
+        start = clock.perf_counter()
         box.send(target, (ping, me))
         assert box.receive(10) is pong
-        times.append(time.perf_counter() - start)
+        times.append(clock.perf_counter() - start)
     return sorted(times)[n // 2] * 1e6
 
 
 def one_way(box: Mailbox, target: Any, n: int) -> float:
-    start = time.perf_counter()
+    start = clock.perf_counter()
     data = Atom("data")
     for i in range(n):
         box.send(target, (data, i))
     box.send(target, (Atom("count"), box.pid))
     assert box.receive(60) == (Atom("count"), n)
-    return n / (time.perf_counter() - start)
+    return n / (clock.perf_counter() - start)
 
 
 def main() -> None:
@@ -133,7 +171,15 @@ def main() -> None:
             measuring = (Atom("bench"), Atom(f"{names[0]}@{HOST}"))
             other = (Atom("bench"), Atom(f"{names[1]}@{HOST}"))
             ours = (Atom("bench"), Atom(node.name))
+            Server().start(node, "thread")
+            AsyncServer().start(node, "asyncio")
+            there = {"beam": (Atom("server"), other[1]), "thread": (Atom("thread"), ours[1])}
+            there["asyncio"] = Atom("asyncio"), ours[1]
             for _ in range(rounds):
+                for what, n in (("gen_call", 2000), ("gen_calls", 12_800)):
+                    for place, target in there.items():
+                        box.send(measuring, (Atom("measure"), box.pid, Atom(what), target, n))
+                        results.setdefault(f"BEAM asks {place}: {what}", []).append(serve(box, Atom(what)))
                 for what, n in (("ping_pong", 3000), ("one_way", 50_000), ("calls", 20_000)):
                     for place, target in (("beam", other), ("python", ours)):
                         box.send(measuring, (Atom("measure"), box.pid, Atom(what), target, n))
@@ -146,10 +192,11 @@ def main() -> None:
     print(f"Python {sys.version.split()[0]}, best of {rounds}")
     for title, values in results.items():
         what = title.split(": ")[1]
-        better = min if what == "ping_pong" else max
+        is_time = what in ("ping_pong", "gen_call")
+        better = min if is_time else max
         base = better(results[f"BEAM asks beam: {what}"])
         best = better(values)
-        unit = "us" if what == "ping_pong" else "/s"
+        unit = "us" if is_time else "/s"
         print(f"  {title:32}{best:12.1f} {unit}   {best / base:6.2f}")
 
 

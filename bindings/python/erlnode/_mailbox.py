@@ -53,37 +53,56 @@ KINDS = ("message", "exit", "down", "nodeup", "nodedown", "spawn_reply", "reques
 
 
 class _Readers:
-    """Tasks of one event loop that wait for descriptors; several may wait for one."""
+    """Tasks of one event loop that wait for mailboxes; several may wait for one.
+
+    A descriptor stays in the loop after a wait, since the next wait mostly follows. It is taken out when it becomes
+    readable and nobody waits: there are messages then that somebody is too busy for, or the mailbox is closed.
+    """
 
     def __init__(self) -> None:
-        self._waiting: Dict[int, List["asyncio.Future[None]"]] = {}
+        #: By handle: a descriptor of our own, which nobody else can close, and who waits for it.
+        self._waiting: Dict[int, Tuple[int, List["asyncio.Future[None]"]]] = {}
 
-    async def wait(self, fd: int, timeout: Optional[float]) -> None:
-        """Returns when ``fd`` is readable, or the time is over."""
+    def __del__(self) -> None:
+        """The loop is gone, and with it who waited."""
+        for fd, _ in self._waiting.values():
+            os.close(fd)
+
+    async def wait(self, box: "Mailbox", timeout: Optional[float]) -> None:
+        """Returns when something may be there, or the time is over."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        waiting = self._waiting.setdefault(fd, [])
-        waiting.append(future)
-        if len(waiting) == 1:
-            loop.add_reader(fd, self._ready, fd)
+        entry = self._waiting.get(box._handle)
+        if entry is None:
+            entry = self._waiting[box._handle] = os.dup(box.fileno()), []
+            loop.add_reader(entry[0], self._ready, box._handle)
+        entry[1].append(future)
         timer = None if timeout is None else loop.call_later(timeout, _finish, future)
         try:
             await future
         finally:
             if timer is not None:
                 timer.cancel()
-            if future in waiting:
-                waiting.remove(future)
-                if not waiting:
-                    del self._waiting[fd]
-                    loop.remove_reader(fd)
+            if future in entry[1]:
+                entry[1].remove(future)
 
-    def _ready(self, fd: int) -> None:
+    def wake(self, box: "Mailbox") -> None:
+        """Lets who waits look again."""
+        entry = self._waiting.get(box._handle)
+        for future in entry[1] if entry is not None else ():
+            _finish(future)
+
+    def _ready(self, handle: int) -> None:
         """Wakes who has waited longest; the descriptor stays readable while there is something for others."""
-        for future in self._waiting.get(fd, ()):
+        fd, futures = self._waiting[handle]
+        for future in futures:
             if not future.done():
                 future.set_result(None)
                 return
+        if not futures:
+            asyncio.get_running_loop().remove_reader(fd)
+            del self._waiting[handle]
+            os.close(fd)
 
 
 def _finish(future: "asyncio.Future[None]") -> None:
@@ -94,7 +113,7 @@ def _finish(future: "asyncio.Future[None]") -> None:
 _all_readers: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Readers]" = weakref.WeakKeyDictionary()
 
 
-def _readers(loop: asyncio.AbstractEventLoop) -> _Readers:
+def readers_of(loop: asyncio.AbstractEventLoop) -> _Readers:
     """The table of the loop that runs now; a loop is looked up, never remembered."""
     readers = _all_readers.get(loop)
     if readers is None:
@@ -265,12 +284,12 @@ class Mailbox:
         """Waits for the descriptor, in the loop that runs now."""
         loop = asyncio.get_running_loop()
         deadline = None if timeout is None else loop.time() + timeout
-        readers = _readers(loop)
+        readers = readers_of(loop)
         while True:
             left = None if deadline is None else deadline - loop.time()
             if left is not None and left <= 0:
                 raise Timeout("timeout: no message arrived in time")
-            await readers.wait(self.fileno(), left)
+            await readers.wait(self, left)
             term = _abi.take(self._handle, None, False)
             if term is not NOTHING:
                 return term

@@ -15,7 +15,7 @@ from . import _abi
 from ._abi import NOTHING
 from ._errors import ClosedError, ErlangError, Error, Timeout
 from ._exports import erlang_reason
-from ._mailbox import NORMAL, Mailbox
+from ._mailbox import NORMAL, Mailbox, readers_of
 from ._terms import Atom, ImproperList, Pid, Reference, Term
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ class GenServer:
         def over() -> None:
             task = asyncio.ensure_future(_value(self.handle_info(TIMEOUT)))
             tasks.add(task)
-            task.add_done_callback(lambda done: _task_done(done, None, tasks, failed))
+            task.add_done_callback(lambda done: self._task_done(done, None, tasks, failed))
 
         if self.concurrency > 1:
             self._timed = timed
@@ -331,22 +331,19 @@ class GenServer:
                 self._close(reason)
 
     async def _receive_async(self, failed: "asyncio.Future[None]") -> Term:
-        term = _abi.take(self.mailbox._handle, None, False)
-        if term is not NOTHING:
-            if failed.done():
-                failed.result()
-            return term
+        loop = asyncio.get_running_loop()
         timeout, self._timeout = self._timeout, None
-        receive = asyncio.ensure_future(self.mailbox.receive_async(timeout))
-        try:
-            await asyncio.wait((receive, failed), return_when=asyncio.FIRST_COMPLETED)
+        deadline = None if timeout is None else loop.time() + timeout
+        while True:
             if failed.done():
                 failed.result()
-            return await receive
-        except Timeout:
-            return TIMEOUT
-        finally:
-            receive.cancel()
+            term = _abi.take(self.mailbox._handle, None, False)
+            if term is not NOTHING:
+                return term
+            left = None if deadline is None else deadline - loop.time()
+            if left is not None and left <= 0:
+                return TIMEOUT
+            await readers_of(loop).wait(self.mailbox, left)
 
     async def _handle_async(
         self, message: Term, room: asyncio.Semaphore, tasks: Tasks, failed: "asyncio.Future[None]"
@@ -359,7 +356,7 @@ class GenServer:
             await room.acquire()
             task = asyncio.ensure_future(self._call_async(message))
             tasks.add(task)
-            task.add_done_callback(lambda done: _task_done(done, room, tasks, failed))
+            task.add_done_callback(lambda done: self._task_done(done, room, tasks, failed))
         elif kind is GEN_CAST and len(message) == 2:
             await _value(self.handle_cast(message[1]))
         elif kind is SYSTEM and len(message) == 3:
@@ -367,6 +364,22 @@ class GenServer:
                 await self._wait_for_resume_async(room, tasks, failed)
         else:
             await _value(self.handle_info(message))
+
+    def _task_done(
+        self,
+        task: "asyncio.Task[None]",
+        room: Optional[asyncio.Semaphore],
+        tasks: Tasks,
+        failed: "asyncio.Future[None]",
+    ) -> None:
+        """Keeps the first failure and wakes the loop, which ends by it."""
+        tasks.discard(task)
+        if room is not None:
+            room.release()
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not failed.done():
+            failed.set_exception(error)
+            readers_of(asyncio.get_running_loop()).wake(self.mailbox)
 
     async def _call_async(self, message: Term) -> None:
         sender = message[1]
@@ -412,16 +425,6 @@ def _wraps_state(node: "Node", peer: str) -> bool:
 async def _value(result: Any) -> Any:
     """What a handler returned, awaited if it is to be."""
     return await result if inspect.isawaitable(result) else result
-
-
-def _task_done(
-    task: "asyncio.Task[None]", room: Optional[asyncio.Semaphore], tasks: Tasks, failed: "asyncio.Future[None]"
-) -> None:
-    tasks.discard(task)
-    if room is not None:
-        room.release()
-    if not task.cancelled() and task.exception() is not None and not failed.done():
-        failed.set_exception(task.exception())  # type: ignore[arg-type]
 
 
 def crash_reason(error: BaseException) -> Term:

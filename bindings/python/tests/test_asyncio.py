@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import threading
 import unittest
 
@@ -31,6 +33,22 @@ class Asyncio(unittest.TestCase):
         for i in range(3):
             threading.Timer(0.02, self.node.send, (self.box.pid, i)).start()
             self.assertEqual(asyncio.run(self.box.receive_async(5)), i)
+
+    def test_loops_and_mailboxes_leave_no_descriptors(self) -> None:
+        async def main() -> None:
+            async with self.node.mailbox() as box:
+                for _ in range(3):
+                    with self.assertRaises(Timeout):
+                        await box.receive_async(0.001)
+            await asyncio.sleep(0)
+
+        asyncio.run(main())
+        gc.collect()
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(10):
+            asyncio.run(main())
+        gc.collect()
+        self.assertLessEqual(len(os.listdir("/proc/self/fd")), before)
 
     def test_timeouts_are_timeouts(self) -> None:
         for timeout in (0, 0.01):
