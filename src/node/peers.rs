@@ -399,6 +399,11 @@ impl Inner {
             if entry.up.as_ref().is_some_and(|known| Arc::ptr_eq(known, link)) {
                 entry.up = None;
                 entry.lost = true;
+                if let (Some(id), None) = (entry.replacing, &entry.pending) {
+                    // The handshake that asked for the end of this link is now the attempt that others join.
+                    entry.replacing = None;
+                    entry.pending = Some(Attempt::theirs(id));
+                }
                 if entry.granted && entry.pending.is_none() && entry.replacing.is_none() {
                     entries.remove(&link.peer);
                 }

@@ -2,6 +2,7 @@
 //! there is none, and `ERLNODE_OTP_ROOT` chooses another release), and each has a private epmd port.
 
 mod connect;
+mod connections;
 mod examples;
 mod leaders;
 mod links;
@@ -12,6 +13,7 @@ mod python;
 mod readme;
 mod scenarios;
 mod spawning;
+mod streams;
 mod support;
 mod trouble;
 mod workshop;

@@ -91,7 +91,8 @@ impl Cluster {
     }
 
     fn options(&self, alive: &str, arguments: &[&str]) -> Options {
-        let name = if alive.contains('@') { alive.to_owned() } else { format!("{alive}@localhost") };
+        // A node called `undefined` asks for its name.
+        let name = if alive.contains('@') || alive == "undefined" { alive.to_owned() } else { format!("{alive}@localhost") };
         Options {
             name,
             cookie: self.cookie.clone(),
