@@ -27,6 +27,7 @@ fn of_a_thousand_crossing_calls_each_ends_in_one_connection() {
     let rounds = if long() { 10_000 } else { 1_000 };
     let cluster = Cluster::new();
     let mut alex = cluster.beam("alex");
+    alex.elixir(":net_kernel.monitor_nodes(true, node_type: :all)");
     let nodes = [cluster.node("aaron"), cluster.node("zoe")];
     for ours in &nodes {
         let door = registered(ours, "door");
@@ -35,7 +36,6 @@ fn of_a_thousand_crossing_calls_each_ends_in_one_connection() {
             "elixir",
             &format!(
                 "us = :\"{name}\"
-                 :net_kernel.monitor_nodes(true, node_type: :all)
                  for n <- 1..{rounds} do
                    (true = Node.connect(us))
                    send({{:door, us}}, {{n, length(for node <- Node.list(:connected), node == us, do: node), self()}})
@@ -95,7 +95,8 @@ fn a_beam_that_asks_for_a_name_gets_one_from_us() {
     assert!(next_text(&watch).starts_with("{nodedown,"));
     assert!(ours.nodes(NodeFilter::Known).is_empty(), "granted names are not kept");
     // Its distribution starts anew.
-    let nameless = "Stream.repeatedly(fn -> :timer.sleep(10); node() end) |> Enum.find(&(&1 == :nonode@nohost))";
+    let nameless =
+        "Stream.repeatedly(fn -> :timer.sleep(10); node() end) |> Enum.find(&(&1 == :nonode@nohost))";
     assert_eq!(beam.elixir(nameless), ":nonode@nohost");
     assert_eq!(beam.elixir("Node.connect(:ours@localhost)"), "true");
 }
@@ -253,7 +254,10 @@ fn the_ticktime_changes_at_run_time_without_losing_a_connection() {
     assert_eq!(ours.ticktime(), Duration::from_secs(2));
     assert_eq!(alex.elixir(":net_kernel.set_net_ticktime(2, 1)"), ":change_initiated");
     // Asked as a remote shell asks.
-    assert_eq!(alex.elixir(":erpc.call(:ours@localhost, :net_kernel, :get_net_ticktime, []) |> is_integer()"), "true");
+    assert_eq!(
+        alex.elixir(":erpc.call(:ours@localhost, :net_kernel, :get_net_ticktime, []) |> is_integer()"),
+        "true"
+    );
     // Several of the new times pass in silence.
     assert_eq!(alex.elixir("receive do message -> message after 6_000 -> :quiet end"), ":quiet");
     assert!(!ours.is_changing_ticktime());

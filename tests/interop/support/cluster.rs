@@ -92,7 +92,11 @@ impl Cluster {
 
     fn options(&self, alive: &str, arguments: &[&str]) -> Options {
         // A node called `undefined` asks for its name.
-        let name = if alive.contains('@') || alive == "undefined" { alive.to_owned() } else { format!("{alive}@localhost") };
+        let name = if alive.contains('@') || alive == "undefined" {
+            alive.to_owned()
+        } else {
+            format!("{alive}@localhost")
+        };
         Options {
             name,
             cookie: self.cookie.clone(),

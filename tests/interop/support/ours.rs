@@ -13,7 +13,11 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 impl Cluster {
     /// Options for a node of ours, `alive@localhost`, in this cluster.
     pub fn config(&self, alive: &str) -> Config {
-        let name = if alive.contains('@') || alive == "undefined" { alive.to_owned() } else { format!("{alive}@localhost") };
+        let name = if alive.contains('@') || alive == "undefined" {
+            alive.to_owned()
+        } else {
+            format!("{alive}@localhost")
+        };
         let epmd = EpmdConfig { port: self.port(), addresses: vec![LOOPBACK], embedded: true };
         Config::new(name).cookie(self.cookie()).epmd(epmd).listen_address(LOOPBACK)
     }
