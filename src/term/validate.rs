@@ -30,6 +30,32 @@ struct Open {
 
 /// As [`validate`], with the complaint in pieces.
 pub(crate) fn check(bytes: &[u8], atoms: &[Atom]) -> Result<usize, WrongAt> {
+    match flat(bytes, atoms.len()) {
+        Some(length) => Ok(length),
+        None => check_all(bytes, atoms),
+    }
+}
+
+/// The short way for most messages: usual leaves in small tuples need no stack. `None` at anything else, wrong or not.
+fn flat(bytes: &[u8], atoms: usize) -> Option<usize> {
+    let mut s = bytes;
+    let mut owed = 1usize;
+    while owed > 0 {
+        (s, owed) = match *s {
+            [tag::SMALL_TUPLE, arity, ref rest @ ..] => (rest, owed - 1 + usize::from(arity)),
+            [tag::ATOM_CACHE_REF, index, ref rest @ ..] if usize::from(index) < atoms => (rest, owed - 1),
+            // The quick test for atoms in `leaf` wants more bytes than the end of a short message has.
+            [tag::SMALL_ATOM_UTF8, len, ref rest @ ..] => {
+                let (text, rest) = rest.split_at_checked(usize::from(len))?;
+                (text.is_ascii().then_some(rest)?, owed - 1)
+            }
+            _ => (leaf(s)?, owed - 1),
+        };
+    }
+    Some(bytes.len() - s.len())
+}
+
+fn check_all(bytes: &[u8], atoms: &[Atom]) -> Result<usize, WrongAt> {
     let mut s = bytes;
     let mut stack = Vec::new();
     let mut top = Open { left: 1, keys: None };
