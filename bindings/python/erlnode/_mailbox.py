@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterator, List, Name
 from . import _abi, _calls
 from ._abi import NOTHING
 from ._errors import ClosedError, Error, Timeout
+from ._interrupt import interruptible
 from ._terms import Atom, Pid, Reference, Term
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class Mailbox:
         (seconds) bounds the time to connect, and to wait for room in the queue to a peer that reads slowly.
         """
         if _abi.send_now(self._handle, to, message) is NOTHING:
-            _abi.send_waiting(self._handle, to, message, timeout)
+            interruptible(_abi.send_waiting, self._handle, to, message, timeout)
 
     async def send_async(self, to: Target, message: Term, timeout: Optional[float] = None) -> None:
         """`send` for asyncio: an unconnected or slow peer does not stop the event loop."""
@@ -375,7 +376,8 @@ class Mailbox:
     ) -> Tuple[Pid, Reference]:
         """Starts ``module:function(*args)`` on a node and waits for its pid. The reference is that of the monitor."""
         names = str(node), str(module), str(function)
-        return _abi.spawn(self._handle, *names, _abi.encode(list(args)), _spawn_flags(link, monitor), timeout)
+        flags = _spawn_flags(link, monitor)
+        return interruptible(_abi.spawn, self._handle, *names, _abi.encode(list(args)), flags, timeout)
 
     def spawn_request(
         self,
@@ -393,7 +395,7 @@ class Mailbox:
 
     def put_chars(self, leader: Target, text: str, timeout: Optional[float] = None) -> None:
         """Prints text on a group leader, as ``io:put_chars/2``: a pid, or a name such as ``("user", "a@host")``."""
-        _abi.put_chars(self._handle, leader, text, timeout)
+        interruptible(_abi.put_chars, self._handle, leader, text, timeout)
 
     @property
     def group_leader(self) -> Optional[Pid]:

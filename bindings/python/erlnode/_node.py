@@ -15,6 +15,7 @@ from . import _abi, _calls, _terms
 from ._calls import AsyncCallers
 from ._errors import Error
 from ._exports import Exports
+from ._interrupt import interruptible
 from ._mailbox import Mailbox, Target
 from ._terms import Atom, Pid, Reference, Term
 
@@ -129,7 +130,7 @@ class Node:
 
     def connect(self, node: Union[Atom, str], timeout: Optional[float] = None) -> None:
         """Connects to a node. Raises what prevented it, with the cure: see `ConnectError`."""
-        _abi.node_connect(self._handle, str(node), timeout)
+        interruptible(_abi.node_connect, self._handle, str(node), timeout)
 
     async def connect_async(self, node: Union[Atom, str], timeout: Optional[float] = None) -> None:
         """`connect` for asyncio."""
@@ -141,7 +142,7 @@ class Node:
 
     def ping(self, node: Union[Atom, str], timeout: Optional[float] = None) -> bool:
         """True if the node can be connected and answers, as ``net_adm:ping/1``."""
-        return _abi.node_ping(self._handle, str(node), timeout)
+        return interruptible(_abi.node_ping, self._handle, str(node), timeout)
 
     async def ping_async(self, node: Union[Atom, str], timeout: Optional[float] = None) -> bool:
         """`ping` for asyncio."""

@@ -20,7 +20,7 @@ box = node.mailbox()
 """
 
 #: A program must end within this time although others wait; the promise is a second, the rest is a loaded machine.
-BOUND = 5.0
+BOUND = 4.0
 
 
 class Interrupts(unittest.TestCase):
@@ -44,6 +44,18 @@ class Interrupts(unittest.TestCase):
 
     def test_ctrl_c_ends_a_wait_for_an_answer(self) -> None:
         self.interrupt("box.receive(reference=node.make_reference())")
+
+    def test_ctrl_c_ends_a_wait_for_a_silent_peer(self) -> None:
+        with Program(HEAD + "print('up', flush=True); sys.stdin.readline()", name("silent")) as peer:
+            self.assertEqual(peer.line(), "up")
+            peer.process.send_signal(signal.SIGSTOP)
+            try:
+                silent = peer.process.args[-1]
+                for wait in ("node.connect({!r})", "node.ping({!r})", "node.send(('x', {!r}), 1)", "node.call(('x', {!r}), 1, 60)"):
+                    with self.subTest(wait):
+                        self.interrupt(wait.format(silent))
+            finally:
+                peer.process.send_signal(signal.SIGCONT)
 
     def test_ctrl_c_ends_an_iteration(self) -> None:
         self.interrupt("list(box)")
