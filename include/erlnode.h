@@ -1863,6 +1863,82 @@ static inline erln_status erln_reply(erln_request *request, const char *format, 
 }
 
 // ====================================================================================================
+// Call: asking a server and waiting for its answer, answering such calls, and running functions on other nodes.
+//
+// A server is any gen_server, gen_statem, GenServer or Agent, and every mailbox that answers messages
+// `{'$gen_call', {Pid, Tag}, Request}`. What comes after the time was over is dropped.
+// ====================================================================================================
+
+// Asks a server, as GenServer.call/3: `request` is one encoded term. `*out` is a message whose term is the reply.
+// ERLN_ERR_NO_PROCESS if nobody is there, ERLN_ERR_REMOTE if the server ends before it replies. Free `*out` with erln_msg_free.
+erln_status erln_call_term(erln_mailbox mailbox,
+                           erln_to server,
+                           const uint8_t *request,
+                           size_t len,
+                           int32_t timeout_ms,
+                           erln_msg **out);
+
+// As erln_call_term, with a request made from a template and an array of values; what erln_call does behind its `...`.
+erln_status erln_call_args(erln_mailbox mailbox,
+                           erln_to server,
+                           const char *format,
+                           const erln_arg *args,
+                           size_t count,
+                           int32_t timeout_ms,
+                           erln_msg **out);
+
+// Answers a call, which is a message `{'$gen_call', {Pid, Tag}, Request}`, with a term made from a template and an array of
+// values; what erln_answer does behind its `...`.
+erln_status erln_answer_args(erln_mailbox mailbox,
+                             const erln_msg *call,
+                             const char *format,
+                             const erln_arg *args,
+                             size_t count);
+
+// Answers a call with one encoded term.
+erln_status erln_answer_term(erln_mailbox mailbox,
+                             const erln_msg *call,
+                             const uint8_t *reply,
+                             size_t len);
+
+// Runs `module:function` on a peer, as :erpc.call/5: `args` is one encoded list. The term of `*out` is `{return, Value}`, or the
+// exception: `{throw, Value}`, `{exit, Reason}` or `{error, Reason, Stack}`. After ERLN_ERR_TIMEOUT the function may still run. Free
+// `*out` with erln_msg_free.
+erln_status erln_erpc(erln_mailbox mailbox,
+                      const char *peer,
+                      const char *module,
+                      const char *function,
+                      const uint8_t *args,
+                      size_t len,
+                      int32_t timeout_ms,
+                      erln_msg **out);
+
+// Asks a server, with a request made from a template: erln_call(box, erln_to_remote("calc", "a@host"), 5000, &reply, "{add, ~i, ~i}",
+// 1, 2). See erln_call_term; free `*out` with erln_msg_free.
+static inline erln_status erln_call(erln_mailbox mailbox, erln_to server, int32_t timeout_ms, erln_msg **out,
+                                    const char *format, ...) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count;
+    va_list list;
+    va_start(list, format);
+    count = erln_args_of_values(args, format, list);
+    va_end(list);
+    return erln_call_args(mailbox, server, format, args, count, timeout_ms, out);
+}
+
+// Answers a call that arrived as a message, with a reply made from a template:
+// if (erln_match(msg, "{'$gen_call', _, {add, ~i, ~i}}", &x, &y)) erln_answer(box, msg, "~i", x + y);
+static inline erln_status erln_answer(erln_mailbox mailbox, const erln_msg *call, const char *format, ...) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count;
+    va_list list;
+    va_start(list, format);
+    count = erln_args_of_values(args, format, list);
+    va_end(list);
+    return erln_answer_args(mailbox, call, format, args, count);
+}
+
+// ====================================================================================================
 // Input and output: writing on a group leader anywhere in the cluster.
 //
 // The process `user` of a node writes on that program's standard output, ours too; a spawned function writes on the group leader

@@ -470,12 +470,12 @@ public:
     // The next message; nothing if none came in time, or once the mailbox has ended.
     std::optional<Message> receive(int timeout_ms = ERLN_FOREVER) {
         erln_msg *msg;
-        return answer(erln_mailbox_recv(box_, timeout_ms, &msg), &msg);
+        return received(erln_mailbox_recv(box_, timeout_ms, &msg), &msg);
     }
     // The next message that answers `ref`; others stay.
     std::optional<Message> receive(const erln_ref &ref, int timeout_ms) {
         erln_msg *msg;
-        return answer(erln_mailbox_recv_ref(box_, &ref, timeout_ms, &msg), &msg);
+        return received(erln_mailbox_recv_ref(box_, &ref, timeout_ms, &msg), &msg);
     }
     // Sends a term made from a template: box.send(pid, "{reply, ~i}", 42).
     template <class... Values>
@@ -520,6 +520,31 @@ public:
                          flags, timeout_ms, &pid, nullptr));
         return pid;
     }
+    // Asks a server, as GenServer.call: auto reply = box.call({"calc", "a@host"}, 5000, "{add, ~i, ~i}", 1, 2).
+    template <class... Values>
+    Message call(const To &server, int timeout_ms, const char *format, const Values &...all) {
+        auto args = detail::values(format, all...);
+        erln_msg *reply;
+        check(erln_call_args(box_, server.get(), format, args.data(), args.size(), timeout_ms, &reply));
+        return Message(reply);
+    }
+    // Answers such a call.
+    template <class... Values>
+    void answer(const Message &call, const char *format, const Values &...all) {
+        auto args = detail::values(format, all...);
+        check(erln_answer_args(box_, call.get(), format, args.data(), args.size()));
+    }
+    // Runs a function on a peer; the answer is {return, Value} or an exception, as erln_erpc tells.
+    template <class... Values>
+    Message erpc(const std::string &peer, const std::string &module, const std::string &function, int timeout_ms,
+                 const char *format, const Values &...all) {
+        Writer writer;
+        std::string_view args = writer.write(format, all...).finish();
+        erln_msg *result;
+        check(erln_erpc(box_, peer.c_str(), module.c_str(), function.c_str(), detail::octets(args), args.size(),
+                        timeout_ms, &result));
+        return Message(result);
+    }
     // Writes on a group leader, and waits until it is written.
     void put_chars(const To &leader, const std::string &chars, int timeout_ms = ERLN_FOREVER) {
         check(erln_put_chars(box_, leader.get(), chars.c_str(), timeout_ms));
@@ -527,7 +552,7 @@ public:
     erln_mailbox get() const { return box_; }
 
 private:
-    std::optional<Message> answer(erln_status status, erln_msg **msg) {
+    static std::optional<Message> received(erln_status status, erln_msg **msg) {
         if (status == ERLN_ERR_TIMEOUT || status == ERLN_ERR_CLOSED) return std::nullopt;
         check(status);
         return Message(*msg);

@@ -69,6 +69,11 @@ impl erln_msg {
         Box::into_raw(Box::new(erln_msg { message, text: OnceLock::new(), kept: Mutex::default() }))
     }
 
+    /// The message inside.
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
     /// Bytes that live as long as the message.
     #[cold]
     fn keep(&self, bytes: Vec<u8>) -> &[u8] {

@@ -49,6 +49,7 @@
 #![allow(non_camel_case_types, clippy::missing_safety_doc)]
 
 pub mod bytes;
+pub mod call;
 pub mod config;
 mod guard;
 mod handle;

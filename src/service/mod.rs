@@ -3,6 +3,7 @@
 //! The router knows nothing of them: they are registered names with a loop, and a table of built-in functions.
 
 mod builtin;
+mod call;
 pub(crate) mod gen;
 pub mod io;
 mod net_kernel;

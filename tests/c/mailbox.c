@@ -235,6 +235,75 @@ static void exports(erln_node a, erln_node b) {
     CHECK_OK(erln_mailbox_close(server));
 }
 
+static void *calculate(void *box) {
+    erln_mailbox server = *(erln_mailbox *)box;
+    for (;;) {
+        erln_msg *msg = receive(server);
+        int x, y;
+        bool stop = erln_match(msg, "{'$gen_call', _, stop}");
+        if (erln_match(msg, "{'$gen_call', _, {add, ~i, ~i}}", &x, &y)) CHECK_OK(erln_answer(server, msg, "{ok, ~i}", x + y));
+        if (erln_match(msg, "no_call")) CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_answer(server, msg, "no"));
+        erln_msg_free(msg);
+        if (stop) return NULL;
+    }
+}
+
+static void *run_one(void *box) {
+    for (;;) {
+        erln_msg *msg = receive(*(erln_mailbox *)box);
+        erln_request *request;
+        CHECK_OK(erln_msg_request(msg, &request));
+        erln_msg_free(msg);
+        bool fail = erln_request_is(request, "calc", "fail", 0), stop = erln_request_is(request, "calc", "stop", 0);
+        if (fail) CHECK_OK(erln_request_fail(request, ERLN_CLASS_ERROR, (const uint8_t *)"\x77\4oops", 6));
+        else CHECK_OK(erln_reply(request, "{done, ~i}", 7));
+        erln_request_free(request);
+        if (stop) return NULL;
+    }
+}
+
+static void calls(erln_node a, erln_node b) {
+    erln_mailbox server = open_box(a, "calc"), client = open_box(b, NULL);
+    erln_to to = erln_to_remote("calc", "ffi_a@localhost");
+    erln_msg *reply;
+    pthread_t thread;
+    int sum;
+    pthread_create(&thread, NULL, calculate, &server);
+    CHECK_OK(erln_send(client, to, "no_call"));
+    CHECK_OK(erln_call(client, to, PATIENCE, &reply, "{add, ~i, ~i}", 1, 2));
+    CHECK(erln_match(reply, "{ok, ~i}", &sum) && sum == 3);
+    erln_msg_free(reply);
+    CHECK_STATUS(ERLN_ERR_TIMEOUT, erln_call(client, to, 20, &reply, "unknown"));
+    CHECK_STATUS(ERLN_ERR_NO_PROCESS,
+                 erln_call(client, erln_to_remote("nobody", "ffi_a@localhost"), PATIENCE, &reply, "x"));
+    CHECK_STATUS(ERLN_ERR_TIMEOUT, erln_call(client, to, 20, &reply, "stop"));
+    pthread_join(thread, NULL);
+    CHECK_STATUS(ERLN_ERR_TIMEOUT, erln_mailbox_recv(client, 0, &reply));
+
+    const uint8_t nil[] = {106};
+    CHECK_OK(erln_export(server, "calc", "run", 0));
+    CHECK_OK(erln_export(server, "calc", "fail", 0));
+    CHECK_OK(erln_export(server, "calc", "stop", 0));
+    pthread_create(&thread, NULL, run_one, &server);
+    CHECK_OK(erln_erpc(client, "ffi_a@localhost", "calc", "run", nil, 1, PATIENCE, &reply));
+    CHECK(erln_match(reply, "{return, {done, 7}}"));
+    erln_msg_free(reply);
+    CHECK_OK(erln_erpc(client, "ffi_a@localhost", "calc", "fail", nil, 1, PATIENCE, &reply));
+    CHECK(erln_match(reply, "{error, oops, _}"));
+    erln_msg_free(reply);
+    CHECK_OK(erln_erpc(client, "ffi_a@localhost", "calc", "missing", nil, 1, PATIENCE, &reply));
+    CHECK(erln_match(reply, "{error, undef, _}"));
+    erln_msg_free(reply);
+    CHECK_OK(erln_erpc(client, "ffi_a@localhost", "calc", "stop", nil, 1, PATIENCE, &reply));
+    erln_msg_free(reply);
+    pthread_join(thread, NULL);
+    erln_status status = erln_erpc(client, "ffi_nobody@localhost", "calc", "run", nil, 1, PATIENCE, &reply);
+    CHECK(status == ERLN_ERR_NO_CONNECTION || status == ERLN_ERR_NAME_UNKNOWN);
+    CHECK_STATUS(ERLN_ERR_TIMEOUT, erln_mailbox_recv(client, 0, &reply));
+    CHECK_OK(erln_mailbox_close(client));
+    CHECK_OK(erln_mailbox_close(server));
+}
+
 static void *blocked(void *box) {
     erln_msg *msg;
     CHECK_STATUS(ERLN_ERR_CLOSED, erln_mailbox_recv(*(erln_mailbox *)box, ERLN_FOREVER, &msg));
@@ -322,6 +391,7 @@ int main(void) {
     waiting(a);
     links_and_monitors(a, b);
     exports(a, b);
+    calls(a, b);
     closing(a);
     misuse(a);
     limits(a);

@@ -97,6 +97,18 @@ static void nodes() {
     CHECK(answer->text().find("42") != std::string_view::npos);
     server.join();
 
+    std::thread calculator([&] {
+        auto asked = box.receive(patience_ms);
+        int x = 0, y = 0;
+        CHECK(asked && asked->match("{'$gen_call', _, {add, ~i, ~i}}", x, y));
+        box.answer(*asked, "~i", x + y);
+    });
+    int sum = 0;
+    CHECK(client.call({"server", a.name()}, patience_ms, "{add, ~i, ~i}", 1, 2).match("~i", sum) && sum == 3);
+    calculator.join();
+    CHECK(status_of([&] { client.call({"nobody", a.name()}, patience_ms, "x"); }) == ERLN_ERR_NO_PROCESS);
+    CHECK(client.erpc(a.name(), "no", "such", patience_ms, "[]").match("{error, undef, _}"));
+
     erln_ref monitor = client.monitor(box.pid());
     erlnode::Mailbox moved = std::move(box);
     moved = a.mailbox();  // The former one ends when the object that was swapped in does.
