@@ -75,8 +75,11 @@ impl<'a> Reader<'a> {
 
     /// A list of bytes in its long form, which is how more than 65,535 of them come.
     fn long_string(&mut self) -> Option<Cow<'a, [u8]>> {
-        let before = self.rest;
-        let count = self.list()?;
+        let before = self.clone();
+        let Some(count) = self.list() else {
+            self.go_back(before);
+            return None;
+        };
         let mut bytes = Vec::with_capacity(count);
         while bytes.len() < count {
             match self.i64().map(u8::try_from) {
@@ -87,9 +90,7 @@ impl<'a> Reader<'a> {
         if bytes.len() == count && self.nil() {
             return Some(Cow::Owned(bytes));
         }
-        if self.error.is_none() {
-            self.rest = before;
-        }
+        self.go_back(before);
         None
     }
 
@@ -115,9 +116,7 @@ impl<'a> Reader<'a> {
                 match (open.last(), self.i64().map(u8::try_from)) {
                     (Some(1..), Some(Ok(byte))) => bytes.push(byte),
                     _ => {
-                        if self.error.is_none() {
-                            *self = before;
-                        }
+                        self.go_back(before);
                         return None;
                     }
                 }

@@ -215,6 +215,18 @@ impl<'a> Reader<'a> {
         outcome
     }
 
+    /// Undoes a guess that took several steps; what was found to be broken stays known.
+    fn go_back(&mut self, before: Self) {
+        let error = self.error;
+        *self = before;
+        if error.is_some() {
+            self.parked = self.position();
+            self.error = error;
+            self.string = 0;
+            self.rest = &[];
+        }
+    }
+
     /// Steps over what was parsed, or remembers what is wrong with it.
     #[inline]
     fn accept<T>(&mut self, parsed: Parsed<'a, T>) -> Option<T> {

@@ -276,6 +276,16 @@ fn a_wrong_guess_does_not_move_and_a_broken_term_is_remembered() {
 }
 
 #[test]
+fn a_guess_of_several_steps_does_not_move_even_over_broken_bytes() {
+    let bytes = [108, 0, 0, 0, 1, 108, 0, 0, 87, 0, 0, 0, 86];
+    for guess in [Reader::iolist, Reader::string] {
+        let mut reader = Reader::new(&bytes);
+        assert_eq!(guess(&mut reader), None);
+        assert_eq!(reader.position(), 0);
+    }
+}
+
+#[test]
 fn a_stored_state_goes_on_where_it_was() {
     let bytes = [108, 0, 0, 0, 2, 107, 0, 2, 1, 2, 119, 2, b'o', b'k', 106, 97, 9];
     let mut whole = Reader::new(&bytes);

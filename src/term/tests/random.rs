@@ -182,6 +182,27 @@ proptest! {
     }
 
     #[test]
+    fn runs_of_equal_items_are_crossed_like_single_ones(
+        runs in proptest::collection::vec((leaf(), 0usize..70), 1..4),
+        at in any::<prop::sample::Index>(),
+        byte: u8,
+    ) {
+        let items: Vec<Term> = runs.into_iter().flat_map(|(item, count)| vec![item; count]).collect();
+        let count = items.len();
+        let mut bytes = Term::tuple(items).to_bytes().unwrap();
+        agree(&bytes);
+        let mut reader = Reader::new(&bytes);
+        prop_assert_eq!(reader.tuple(), Some(count));
+        prop_assert!((0..count).all(|_| reader.skip()));
+        prop_assert!(reader.finish().is_ok());
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        agree(&bytes);
+        bytes.truncate(at);
+        agree(&bytes);
+    }
+
+    #[test]
     fn random_bytes_are_judged_alike(bytes in proptest::collection::vec(byte(), 0..60)) {
         agree(&bytes);
     }
