@@ -1,7 +1,9 @@
 //! Nodes of ours among themselves, over loopback: everything a process can do, without a BEAM.
 
+mod hostile;
 mod links;
 mod messages;
 mod monitors;
+mod peer;
 mod spawning;
 mod support;
