@@ -7,22 +7,24 @@
 //!
 //! The smallest program that answers {ping, Pid} with pong:
 //!
-//!     erln_config *config = erln_config_new("pong@localhost");
-//!     erln_node node;
-//!     erln_mailbox box;
-//!     if (erln_node_start(config, &node) != ERLN_OK || erln_mailbox_open(node, "pong", NULL, &box) != ERLN_OK) {
-//!         fprintf(stderr, "%s\n", erln_last_error());
-//!         return 1;
+//! ```text
+//! erln_config *config = erln_config_new("pong@localhost");
+//! erln_node node;
+//! erln_mailbox box;
+//! if (erln_node_start(config, &node) != ERLN_OK || erln_mailbox_open(node, "pong", NULL, &box) != ERLN_OK) {
+//!     fprintf(stderr, "%s\n", erln_last_error());
+//!     return 1;
+//! }
+//! erln_config_free(config);
+//! erln_msg *msg;
+//! while (erln_mailbox_recv(box, ERLN_FOREVER, &msg) == ERLN_OK) {
+//!     erln_pid from;
+//!     if (erln_match(msg, "{ping, ~p}", &from)) {
+//!         erln_send(box, erln_to_pid(&from), "pong");
 //!     }
-//!     erln_config_free(config);
-//!     erln_msg *msg;
-//!     while (erln_mailbox_recv(box, ERLN_FOREVER, &msg) == ERLN_OK) {
-//!         erln_pid from;
-//!         if (erln_match(msg, "{ping, ~p}", &from)) {
-//!             erln_send(box, erln_to_pid(&from), "pong");
-//!         }
-//!         erln_msg_free(msg);
-//!     }
+//!     erln_msg_free(msg);
+//! }
+//! ```
 //!
 //! Objects. Nodes and mailboxes are small numbers, passed and copied by value. There is nothing to free: close them.
 //! After that, and in every other thread, their number answers ERLN_ERR_CLOSED; a number that was never given out

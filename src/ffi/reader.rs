@@ -6,10 +6,12 @@
 //! only the head is taken; its elements come next. Broken bytes make every later read return false too: check once
 //! at the end, with erln_reader_finish or erln_reader_error.
 //!
-//!     int64_t n;
-//!     erln_pid from;
-//!     if (erln_read_tuple_of(&r, 3) && erln_read_atom_is(&r, "add") && erln_read_pid(&r, &from) &&
-//!         erln_read_int64(&r, &n)) { ... }
+//! ```text
+//! int64_t n;
+//! erln_pid from;
+//! if (erln_read_tuple_of(&r, 3) && erln_read_atom_is(&r, "add") && erln_read_pid(&r, &from) &&
+//!     erln_read_int64(&r, &n)) { ... }
+//! ```
 
 use std::borrow::Cow;
 use std::ffi::c_char;

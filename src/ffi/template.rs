@@ -3,23 +3,25 @@
 //! A template makes a term, a pattern takes one apart; both are the text of the term, in which `~` and a letter stands for a
 //! value. Building takes the value, matching gives it to the place you point at:
 //!
-//!     text  term                        value                     place
-//!     ~i    integer                     int                       int *, if it fits
-//!     ~l    integer                     int64_t                   int64_t *, if it fits
-//!     ~u    integer, not negative       uint64_t                  uint64_t *, if it fits
-//!     ~c    integer, 0 to 255           int                       uint8_t *
-//!     ~f    float                       double                    double *
-//!     ~d    float                       double                    double *, integers too
-//!     ~w    true or false               int                       bool *
-//!     ~a    atom                        const char *              erln_bytes *
-//!     ~s    string (list of codes)      const char *              erln_bytes *, one byte per code
-//!     ~S    binary of UTF-8 text        const char *              erln_bytes *
-//!     ~b    binary                      const void *, size_t      erln_bytes *
-//!     ~p    pid                         const erln_pid *          erln_pid *
-//!     ~r    reference                   const erln_ref *          erln_ref *
-//!     ~o    port                        const erln_port *         erln_port *
-//!     ~t    any term, encoded           const void *, size_t      erln_bytes *
-//!     _     any term (patterns only)                              nothing
+//! ```text
+//! text  term                        value                     place
+//! ~i    integer                     int                       int *, if it fits
+//! ~l    integer                     int64_t                   int64_t *, if it fits
+//! ~u    integer, not negative       uint64_t                  uint64_t *, if it fits
+//! ~c    integer, 0 to 255           int                       uint8_t *
+//! ~f    float                       double                    double *
+//! ~d    float                       double                    double *, integers too
+//! ~w    true or false               int                       bool *
+//! ~a    atom                        const char *              erln_bytes *
+//! ~s    string (list of codes)      const char *              erln_bytes *, one byte per code
+//! ~S    binary of UTF-8 text        const char *              erln_bytes *
+//! ~b    binary                      const void *, size_t      erln_bytes *
+//! ~p    pid                         const erln_pid *          erln_pid *
+//! ~r    reference                   const erln_ref *          erln_ref *
+//! ~o    port                        const erln_port *         erln_port *
+//! ~t    any term, encoded           const void *, size_t      erln_bytes *
+//! _     any term (patterns only)                              nothing
+//! ```
 //!
 //! With `...` the types must be exactly these: cast a length that is no size_t and a number for ~l that is no int64_t.
 //! What a pattern captures is written only if the whole pattern matches. C++ and other languages fill an array of erln_arg

@@ -5,11 +5,13 @@
 //! float that is not a number) makes that and every later write return false, and erln_writer_finish tells which it was;
 //! so it is enough to check there, where it is also checked that all announced elements were written.
 //!
-//!     erln_bytes term;
-//!     erln_write_tuple(w, 2);
-//!     erln_write_atom(w, "temperature");
-//!     erln_write_double(w, 21.5);
-//!     if (erln_writer_finish(w, &term) == ERLN_OK) { ... }
+//! ```text
+//! erln_bytes term;
+//! erln_write_tuple(w, 2);
+//! erln_write_atom(w, "temperature");
+//! erln_write_double(w, 21.5);
+//! if (erln_writer_finish(w, &term) == ERLN_OK) { ... }
+//! ```
 
 use std::ffi::c_char;
 

@@ -89,9 +89,19 @@ fn header() -> String {
     header
 }
 
-/// The first comment of a Rust file, as a C comment.
+/// The first comment of a Rust file, as a C comment. What Rust fences, so as not to take it for Rust, C indents.
 fn comment(source: &str) -> String {
-    source.lines().map_while(|line| line.strip_prefix("//!")).map(|line| format!("//{line}\n")).collect()
+    let mut text = String::new();
+    let mut fenced = false;
+    for line in source.lines().map_while(|line| line.strip_prefix("//!")) {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        } else {
+            let indent = if fenced && !line.is_empty() { "    " } else { "" };
+            text.push_str(&format!("//{indent}{line}\n"));
+        }
+    }
+    text
 }
 
 /// Types and functions of one file.
