@@ -56,7 +56,7 @@ pub unsafe extern "C" fn erln_call_args(
     })
 }
 
-/// Answers a call, which is a message `{'$gen_call', {Pid, Tag}, Request}`, with a term made from a template and an array of
+/// Answers a call, which is a message `{'$gen_call', {Pid, Tag}, Request}` (or a question of sys, `{system, {Pid, Tag}, get_state}`), with a term made from a template and an array of
 /// values; what erln_answer does behind its `...`.
 #[no_mangle]
 pub unsafe extern "C" fn erln_answer_args(

@@ -45,7 +45,8 @@ impl Mailbox {
         Ok(Message::new(MessageKind::Message, answer.from().cloned(), answer.payload().slice_ref(reply)))
     }
 
-    /// Answers a call that arrived as a message `{'$gen_call', {Pid, Tag}, Request}`; `reply` is one encoded term.
+    /// Answers a call that arrived as a message `{'$gen_call', {Pid, Tag}, Request}`, or a question of `sys` such as
+    /// `{system, {Pid, Tag}, get_state}`; `reply` is one encoded term.
     ///
     /// # Errors
     /// `Argument` if `call` is no such message; else as [`send`](Self::send).
@@ -113,10 +114,10 @@ impl Deadline {
     }
 }
 
-/// `{'$gen_call', {Pid, Tag}, _}`: whom to answer. The tag is opaque.
+/// `{'$gen_call' | system, {Pid, Tag}, _}`: whom to answer. The tag is opaque.
 fn caller<'a>(reader: &mut Reader<'a>) -> Option<(Pid, &'a [u8])> {
-    let is_call = reader.tuple_of(3) && reader.atom_is("$gen_call") && reader.tuple_of(2);
-    if !is_call {
+    let is_call = reader.tuple_of(3) && (reader.atom_is("$gen_call") || reader.atom_is("system"));
+    if !is_call || !reader.tuple_of(2) {
         return None;
     }
     Some((reader.pid()?, reader.term_bytes()?))
