@@ -1887,7 +1887,7 @@ erln_status erln_call_args(erln_mailbox mailbox,
                            int32_t timeout_ms,
                            erln_msg **out);
 
-// Answers a call, which is a message `{'$gen_call', {Pid, Tag}, Request}`, with a term made from a template and an array of
+// Answers a call, which is a message `{'$gen_call', {Pid, Tag}, Request}` (or a question of sys, `{system, {Pid, Tag}, get_state}`), with a term made from a template and an array of
 // values; what erln_answer does behind its `...`.
 erln_status erln_answer_args(erln_mailbox mailbox,
                              const erln_msg *call,
