@@ -728,6 +728,7 @@ _FUNCTIONS = (
     "Py_DecRef",
     "PyList_New",
     "PyList_SetItem",
+    "PyList_Append",
     "PyList_Size",
     "PyList_GetItem",
     "PyTuple_New",

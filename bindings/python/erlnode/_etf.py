@@ -10,6 +10,7 @@ import collections.abc
 import itertools
 import math
 import operator
+import re
 import struct
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
@@ -38,6 +39,7 @@ MAX_INTEGER_BYTES = 524_280
 MAX_DEPTH = 1 << 20
 MAX_REPLACEMENTS = 8
 
+_FLOAT_TEXT = re.compile(rb"[+-]?\d+\.\d+([eE][+-]?\d+)?")
 _WIRE_CLASSES = frozenset((Atom, Pid, Port, Reference, Fun, Export, BitString, Record, Frozen))
 _SIMPLE_KEYS = frozenset((Atom, str, bytes, int, float))
 
@@ -59,15 +61,16 @@ def decode(data: bytes) -> Term:
 class _Open:
     """A container that is being read."""
 
-    __slots__ = ("exact", "items", "key", "kind", "kinds", "left", "pending", "total")
+    __slots__ = ("done", "exact", "items", "key", "kind", "kinds", "left", "pending", "total")
 
     def __init__(self, kind: str, total: int) -> None:
         self.kind = kind
         self.total = total
-        self.left = total
+        self.left: Optional[int] = total  # None in a list: its tail follows, which is no list
         self.items: Any = {} if kind == "map" else []
         self.key: Any = None
         self.pending = False  # a key waits for its value
+        self.done = 0  # pairs
         self.kinds = 0
         self.exact = False
 
@@ -89,17 +92,19 @@ def _decode(data: bytes, at: int) -> Tuple[Term, int]:
             top = stack[-1]
             if top.kind == "tuple":
                 top.items.append(value)
-                top.left -= 1
+                top.left = top.total - len(top.items)
                 if top.left:
                     break
                 value = tuple(top.items)
             elif top.kind == "list":
-                if top.left:
+                if top.left is not None:
                     top.items.append(value)
                     top.left -= 1
-                    if top.left or data[at] != 106:
+                    if top.left:
                         break
-                    at += 1
+                    at, top.left = _ends(data, at, top.items)
+                    if top.left or top.left is None:
+                        break
                     value = top.items
                 else:
                     value = ImproperList(top.items, value)
@@ -114,8 +119,8 @@ def _decode(data: bytes, at: int) -> Tuple[Term, int]:
             else:
                 top.items[top.key] = value
                 top.key, top.pending = None, False
-                top.left -= 1
-                if top.left:
+                top.done += 1
+                if top.done < top.total:
                     keying.append(top)
                     break
                 if len(top.items) != top.total:
@@ -124,6 +129,26 @@ def _decode(data: bytes, at: int) -> Tuple[Term, int]:
             stack.pop()
         else:
             return value, at
+
+
+def _ends(data: bytes, at: int, items: List[Term]) -> Tuple[int, Optional[int]]:
+    """Reads on after the last element announced: the place, and how many elements follow in a tail that is a list itself
+    (0: the list is complete, None: a tail that is no list follows)."""
+    while True:
+        tag = data[at]
+        if tag == 106:
+            return at + 1, 0
+        if tag == 107:
+            (count,) = struct.unpack_from(">H", data, at + 1)
+            items.extend(_take(data, at + 3, count))
+            return at + 3 + count, 0
+        if tag != 108:
+            return at, None
+        (count,) = struct.unpack_from(">I", data, at + 1)
+        _fits(count, data, at + 5)
+        at += 5
+        if count:
+            return at, count
 
 
 _TAIL = object()  # a list without elements: the next term is its value
@@ -214,10 +239,10 @@ def _float(data: bytes, at: int, in_key: Optional[_Open]) -> Tuple[float, int, N
     if data[at] == 70:
         (value,), end = struct.unpack_from(">d", data, at + 1), at + 9
     else:
-        try:
-            value, end = float(_take(data, at + 1, 31).split(b"\0")[0]), at + 32
-        except ValueError:
-            raise DecodeError(f"malformed float at byte {at}") from None
+        text = _take(data, at + 1, 31).split(b"\0")[0]
+        if not _FLOAT_TEXT.fullmatch(text):
+            raise DecodeError(f"malformed float at byte {at}")
+        value, end = float(text), at + 32
     if not math.isfinite(value):
         raise DecodeError(f"malformed float at byte {at}")
     if in_key:
@@ -264,14 +289,29 @@ def _named(data: bytes, at: int, tag: int) -> Tuple[Any, int, None]:
         raise DecodeError(f"malformed export at byte {at}")
     if tag in (112, 67):
         end = _skip(data, at)
+        if tag == 67:
+            _check_record(data, at)
         return _from_wire(Fun if tag == 112 else Record, data[at:end]), end, None
     raise DecodeError(f"malformed term: unknown tag {tag} at byte {at}")
+
+
+def _check_record(data: bytes, at: int) -> None:
+    """Refuses a record that a BEAM would refuse, though its parts are right."""
+    (count,) = struct.unpack_from(">I", data, at + 1)
+    names, place = [], at + 6
+    for _ in range(2 + count):
+        name, place = _text_of_atom(data, place)
+        names.append(name)
+    if data[at + 5] > 1 or len(set(names[2:])) != count:
+        raise DecodeError(f"malformed record at byte {at}")
 
 
 def _creation(data: bytes, at: int, wide: bool) -> Tuple[int, int]:
     if wide:
         return struct.unpack_from(">I", data, at)[0], at + 4
-    return data[at] & 3, at + 1
+    if data[at] > 3:
+        raise DecodeError(f"malformed creation at byte {at}")
+    return data[at], at + 1
 
 
 def _skip(data: bytes, at: int) -> int:

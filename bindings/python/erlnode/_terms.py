@@ -406,9 +406,13 @@ class ImproperList:
 
     def __init__(self, items: Iterable[Term], tail: Term) -> None:
         self.items = items if type(items) is list else list(items)
-        self.tail = tail
+        if type(tail) is ImproperList:
+            self.items, tail = self.items + tail.items, tail.tail
         if not self.items:
             raise ValueError("an ImproperList needs an item before its tail")
+        if type(tail) is list:
+            raise ValueError("a list whose tail is a list is a plain list")
+        self.tail = tail
 
     def __eq__(self, other: Any) -> bool:
         if type(other) is not ImproperList:

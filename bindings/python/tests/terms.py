@@ -25,21 +25,30 @@ ONE_OF_EACH: List[Any] = [
 
 
 def same(left: Any, right: Any) -> bool:
-    """Equal, and of equal types all the way down: 1 is not 1.0 and not True."""
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, (list, tuple)):
-        return len(left) == len(right) and all(map(same, left, right))
-    if isinstance(left, dict):
-        if len(left) != len(right):
+    """Equal, and of equal types all the way down: 1 is not 1.0 and not True. Depth is no matter."""
+    todo = [(left, right)]
+    while todo:
+        left, right = todo.pop()
+        if type(left) is not type(right):
             return False
-        keys = {key: key for key in right}
-        return all(key in right and same(key, keys[key]) and same(value, right[key]) for key, value in left.items())
-    if isinstance(left, ImproperList):
-        return same(left.items, right.items) and same(left.tail, right.tail)
-    if isinstance(left, float):
-        return struct.pack(">d", left) == struct.pack(">d", right)
-    return bool(left == right)
+        if isinstance(left, (list, tuple)):
+            if len(left) != len(right):
+                return False
+            todo.extend(zip(left, right))
+        elif isinstance(left, dict):
+            keys = {key: key for key in right}
+            if len(left) != len(right) or any(key not in keys for key in left):
+                return False
+            todo.extend((key, keys[key]) for key in left)
+            todo.extend((value, right[key]) for key, value in left.items())
+        elif isinstance(left, ImproperList):
+            todo += [(left.items, right.items), (left.tail, right.tail)]
+        elif isinstance(left, float):
+            if struct.pack(">d", left) != struct.pack(">d", right):
+                return False
+        elif left != right:
+            return False
+    return True
 
 
 def leaf(rng: random.Random, key: bool = False) -> Any:

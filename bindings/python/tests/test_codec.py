@@ -33,6 +33,17 @@ class RoundTrip(unittest.TestCase):
                 self.assertTrue(same(_codec.decode_bare(wire), term))
                 self.assertTrue(same(_etf.decode(wire), term))
 
+    def test_a_list_whose_tail_is_a_list_is_one_list(self) -> None:
+        for name, decode, encode in CODECS:
+            with self.subTest(codec=name):
+                self.assertEqual(decode(b"l\0\0\0\x01a\x01l\0\0\0\x01a\x02k\0\x02ab"), [1, 2, 97, 98])
+                self.assertEqual(decode(b"l\0\0\0\x01a\x01l\0\0\0\x01a\x02a\x03"), ImproperList([1, 2], 3))
+                deep = b"l\0\0\0\x01a\x07" * 100_000 + b"j"
+                self.assertEqual(decode(deep), [7] * 100_000)
+        self.assertEqual(ImproperList([1], ImproperList([2], 3)), ImproperList([1, 2], 3))
+        with self.assertRaises(ValueError):
+            ImproperList([1], [2])
+
     def test_str_arrives_as_utf8_and_charlists_as_code_points(self) -> None:
         for _, decode, encode in CODECS:
             self.assertEqual(decode(encode("größe")), "größe".encode())

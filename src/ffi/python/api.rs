@@ -28,6 +28,7 @@ pub(super) struct Functions {
     pub dec_ref: unsafe extern "C" fn(Object),
     pub list_new: unsafe extern "C" fn(isize) -> Object,
     pub list_set_item: unsafe extern "C" fn(Object, isize, Object) -> c_int,
+    pub list_append: unsafe extern "C" fn(Object, Object) -> c_int,
     pub list_size: unsafe extern "C" fn(Object) -> isize,
     pub list_get_item: unsafe extern "C" fn(Object, isize) -> Object,
     pub tuple_new: unsafe extern "C" fn(isize) -> Object,

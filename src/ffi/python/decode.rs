@@ -18,11 +18,13 @@ const NEGATIVE_ZERO: u8 = 8;
 
 /// A container that is being filled.
 enum Frame {
-    /// `next` counts up to `len`; then the tail follows.
+    /// `next` counts up to `len`; then the tail follows. A tail that is a list itself goes on with it: `len` grows beyond
+    /// the `room` that was made.
     List {
         list: Owned,
         next: usize,
         len: usize,
+        room: usize,
     },
     Tuple {
         tuple: Owned,
@@ -123,10 +125,13 @@ impl<'m> Decoder<'m> {
                             break;
                         }
                     }
-                    Frame::List { list, next, len } if *next < *len => {
-                        set_list(self.python, list, *next, value)?;
+                    Frame::List { list, next, len, room } if *next < *len => {
+                        match *next < *room {
+                            true => set_list(self.python, list, *next, value)?,
+                            false => append(self.python, list, value)?,
+                        }
                         *next += 1;
-                        if *next < *len || !reader.nil() {
+                        if *next < *len || !ends(self.python, reader, list, len)? {
                             // The next element, or a tail that is no list.
                             break;
                         }
@@ -238,7 +243,7 @@ impl<'m> Decoder<'m> {
                 }
                 // SAFETY: a new list, filled before anybody sees it.
                 let list = python.owned(unsafe { (f.list_new)(len as isize) })?;
-                self.stack.push(Frame::List { list, next: 0, len });
+                self.stack.push(Frame::List { list, next: 0, len, room: len });
                 return Ok(Step::Opened);
             }
             Kind::Map => {
@@ -440,6 +445,43 @@ fn set_list(python: &'static Python, list: &Owned, at: usize, value: Owned) -> P
     match unsafe { (python.functions.list_set_item)(list.as_ptr(), at as isize, value.into_raw()) } {
         0 => Ok(()),
         _ => Err(Fail::Raised),
+    }
+}
+
+#[inline]
+fn append(python: &'static Python, list: &Owned, value: Owned) -> PyResult<()> {
+    // SAFETY: a list, which takes its own reference.
+    match unsafe { (python.functions.list_append)(list.as_ptr(), value.as_ptr()) } {
+        0 => Ok(()),
+        _ => Err(Fail::Raised),
+    }
+}
+
+/// Reads on after the last element announced: true if the list is complete, false if elements follow (`len` tells how many
+/// there are then) or a tail that is no list.
+fn ends(python: &'static Python, reader: &mut Reader<'_>, list: &Owned, len: &mut usize) -> PyResult<bool> {
+    loop {
+        match reader.kind() {
+            Some(Kind::Nil) => return Ok(reader.nil()),
+            Some(Kind::List) => {
+                let more = reader.list().ok_or_else(|| broken(reader, "list"))?;
+                if more > reader.remaining() {
+                    return Err(Malformed::new("element count", reader.position()).into());
+                }
+                *len += more;
+                if more > 0 {
+                    return Ok(false);
+                }
+            }
+            Some(Kind::String) => {
+                let data = reader.string().ok_or_else(|| broken(reader, "string"))?;
+                for &byte in data.iter() {
+                    append(python, list, python.int(byte.into())?)?;
+                }
+                return Ok(true);
+            }
+            _ => return Ok(false),
+        }
     }
 }
 
