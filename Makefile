@@ -47,7 +47,7 @@ install: ## library, header, pkg-config and CMake files under $(DESTDIR)$(PREFIX
 uninstall: ## remove what `make install` put there
 	@scripts/install.sh uninstall
 
-bench: ## measurements beside libei, BEAM and raw TCP, printed as ratios
+bench: ## measurements beside libei, BEAM and others, printed as ratios; ONLY=codec,live chooses
 	@scripts/setup.sh test
 	@scripts/bench.sh
 
