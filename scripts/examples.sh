@@ -31,7 +31,7 @@ compile() {
   mkdir -p "build/examples/$1"
   shift 3
   if newer "$target" "$source" include/*.h examples/c/*.h bindings/cpp/*; then
-    "$@" $CFLAGS -Iinclude "$source" -o "$target" -Lbuild/lib "$RPATH" "$library" -lpthread
+    "$@" $CFLAGS -Iinclude "$source" -o "$target" -Lbuild/lib "$RPATH" "$library" -lpthread -lm
   fi
 }
 

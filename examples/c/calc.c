@@ -2,24 +2,31 @@
 //
 //     iex(alex@localhost)> GenServer.call({Calc, :"c@localhost"}, {:add, 1, 2})
 //     3
-//     iex(alex@localhost)> GenServer.cast({Calc, :"c@localhost"}, {:remember, 40})
+//     iex(alex@localhost)> GenServer.cast({Calc, :"c@localhost"}, {:store, 40})
+//     iex(alex@localhost)> GenServer.call({Calc, :"c@localhost"}, :recall)
+//     40
 //     iex(alex@localhost)> :sys.get_state({Calc, :"c@localhost"})
 //     40
-//     iex(alex@localhost)> :erpc.call(:"c@localhost", Calc, :sqrt, [2.0])
-//     1.414213562373095
+//     iex(alex@localhost)> :erpc.call(:"c@localhost", :math, :sqrt, [2.0])
+//     1.4142135623730951
 //
 // With --ping NODE it is the caller: it asks the server Calc of that node for 1 + 2.
 
 #define _POSIX_C_SOURCE 200809L
+#include <math.h>
+
 #include "options.h"
 
 #define PATIENCE_MS 10000
 
-// Newton's method, so that the example needs no library of mathematics.
-static double square_root(double x) {
-    double root = x > 1 ? x : 1;
-    for (int n = 0; n < 64 && root > 0; n++) root = (root + x / root) / 2;
-    return root;
+// Answers with an error, as erlang:error/1 does.
+static void fail(erln_request *request, const char *error) {
+    erln_writer *writer = erln_writer_new();
+    erln_bytes reason;
+    erln_write_atom(writer, error);
+    must(erln_writer_finish(writer, &reason));
+    must(erln_request_fail(request, ERLN_CLASS_ERROR, reason.ptr, reason.len));
+    erln_writer_free(writer);
 }
 
 // Runs one function that a peer asked for.
@@ -29,12 +36,15 @@ static void run(erln_request *request) {
     double x;
     must(erln_request_args(request, &args));
     must(erln_reader_init(&reader, args.ptr, args.len));
-    if (erln_request_is(request, "Elixir.Calc", "sqrt", 1) && erln_read_match(&reader, "[~d]", &x) && x >= 0) {
-        must(erln_reply(request, "~f", square_root(x)));
-        return;
+    if (erln_request_is(request, "math", "sqrt", 1) && erln_read_match(&reader, "[~d]", &x)) {
+        if (x >= 0) {
+            must(erln_reply(request, "~f", sqrt(x)));
+        } else {
+            fail(request, "badarith");
+        }
+    } else {
+        fail(request, "badarg");
     }
-    const uint8_t badarg[] = {119, 6, 'b', 'a', 'd', 'a', 'r', 'g'};
-    must(erln_request_fail(request, ERLN_CLASS_ERROR, badarg, sizeof badarg));
 }
 
 static void serve(erln_node node) {
@@ -43,16 +53,18 @@ static void serve(erln_node node) {
     erln_request *request;
     int64_t x, y, state = 0;
     must(erln_mailbox_open(node, "Elixir.Calc", NULL, &box));
-    must(erln_export(box, "Elixir.Calc", "sqrt", 1));
+    must(erln_export(box, "math", "sqrt", 1));
     watch_signals();
     say_ready(node);
     while ((msg = next_message(box)) != NULL) {
         erln_status status = ERLN_OK;
         if (erln_match(msg, "{'$gen_call', _, {add, ~l, ~l}}", &x, &y)) {
             status = erln_answer(box, msg, "~l", x + y);
+        } else if (erln_match(msg, "{'$gen_call', _, recall}")) {
+            status = erln_answer(box, msg, "~l", state);
         } else if (erln_match(msg, "{'$gen_call', _, _}")) {
             status = erln_answer(box, msg, "{error, unknown_call}");
-        } else if (erln_match(msg, "{'$gen_cast', {remember, ~l}}", &x)) {
+        } else if (erln_match(msg, "{'$gen_cast', {store, ~l}}", &x)) {
             state = x;
         } else if (erln_match(msg, "{system, _, get_state}")) {
             status = erln_answer(box, msg, "~l", state);

@@ -1,6 +1,6 @@
 // What the C examples share: their options, and an orderly end.
 //
-//     PROGRAM --name NODE --cookie COOKIE [--visible] [--ping NODE]
+//     PROGRAM --name NODE --cookie COOKIE [--visible] [--ping NODE]            chat: [--say TEXT --to NODE]
 
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -20,6 +20,8 @@ struct options {
     const char *cookie;
     bool visible;
     const char *ping;
+    const char *say;
+    const char *to;
 };
 
 // Ends the program with the library's words unless a call succeeded.
@@ -31,12 +33,14 @@ static inline void must(erln_status status) {
 }
 
 static inline struct options options_of(int argc, char **argv) {
-    struct options options = {NULL, NULL, false, NULL};
+    struct options options = {NULL, NULL, false, NULL, NULL, NULL};
     for (int n = 1; n < argc; n++) {
         const char **value = NULL;
         if (strcmp(argv[n], "--name") == 0) value = &options.name;
         if (strcmp(argv[n], "--cookie") == 0) value = &options.cookie;
         if (strcmp(argv[n], "--ping") == 0) value = &options.ping;
+        if (strcmp(argv[n], "--say") == 0) value = &options.say;
+        if (strcmp(argv[n], "--to") == 0) value = &options.to;
         if (value != NULL && n + 1 < argc) {
             *value = argv[++n];
         } else if (strcmp(argv[n], "--visible") == 0) {
@@ -89,6 +93,13 @@ static inline void watch_signals(void) {
     action.sa_handler = stop_on_signal;
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+}
+
+// Waits until it is time to stop.
+static inline void wait_for_end(void) {
+    struct pollfd end = {stop_pipe[0], POLLIN, 0};
+    while (poll(&end, 1, -1) < 0 && errno == EINTR) {
+    }
 }
 
 // The next message, or NULL when it is time to stop.

@@ -21,9 +21,9 @@ in_languages! {
     an_exported_function_prints_on_the_terminal_of_the_caller: c python;
     what_we_run_on_a_beam_prints_here: c python;
     what_they_print_on_our_console_appears_here: c python;
-    calls_and_casts_are_answered: python;
-    a_task_runs_here_and_moebi_answers_with_one_over_there: python;
-    we_play_alex_and_the_task_runs_over_there: python;
+    calls_and_casts_are_answered: c python;
+    a_task_runs_here_and_moebi_answers_with_one_over_there: c python;
+    we_play_alex_and_the_task_runs_over_there: c python;
 }
 
 const HELLO: &str = "Hi, my name is Kate";
