@@ -14,7 +14,7 @@ use super::tag::MAX_ATOM_CHARS;
 use crate::{Error, Result};
 
 /// Bytes of text that fit beside the length and the discriminant. Most node names do, so that a pid is plain data.
-const INLINE: usize = 22;
+pub(crate) const INLINE: usize = 22;
 
 /// An atom. Equality, order and hash are those of its text, which is also Erlang's order of atoms.
 ///
@@ -70,6 +70,15 @@ impl Atom {
             Atom(Repr::Inline { len: len as u8, text: inline })
         } else {
             Atom(Repr::Long(text.into()))
+        }
+    }
+
+    /// The text of an atom that keeps it inside, with zeros after its length.
+    #[inline(always)]
+    pub(crate) fn as_inline(&self) -> Option<(&[u8; INLINE], u8)> {
+        match &self.0 {
+            Repr::Inline { len, text } => Some((text, *len)),
+            Repr::Long(_) => None,
         }
     }
 

@@ -1,11 +1,16 @@
 //! Encoding the owned tree, in the form a BEAM gives it: lists of bytes as STRING, shortest integers, keys in order.
 
+use std::mem;
+
 use super::compressed;
 use super::put;
 use super::tag::{self, MAX_STRING};
 use super::writer::Writer;
 use super::Term;
 use crate::{Error, Result};
+
+/// Room for a message as most are; a larger one doubles it as needed.
+const FIRST_ROOM: usize = 128;
 
 impl Term {
     /// Writes the term; errors are those of the writer.
@@ -18,7 +23,7 @@ impl Term {
     /// # Errors
     /// [`Error::Argument`] for what cannot be encoded: a float that is NaN or infinite.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(FIRST_ROOM);
         encode(self, &mut out).map_err(Error::argument)?;
         Ok(out)
     }
@@ -28,7 +33,8 @@ impl Term {
     /// # Errors
     /// As for [`to_bytes`](Self::to_bytes).
     pub fn to_external(&self) -> Result<Vec<u8>> {
-        let mut out = vec![tag::VERSION];
+        let mut out = Vec::with_capacity(FIRST_ROOM);
+        out.push(tag::VERSION);
         encode(self, &mut out).map_err(Error::argument)?;
         Ok(out)
     }
@@ -58,16 +64,50 @@ impl<'a> Open<'a> {
 
 /// Appends the encoded term.
 pub(crate) fn encode(term: &Term, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    // A buffer of our own, that goes elsewhere and comes back by value: it stays in registers, see `put`.
+    let mut buffer = mem::take(out);
+    let outcome = walk(term, &mut buffer);
+    *out = buffer;
+    outcome
+}
+
+#[inline(always)]
+fn walk(term: &Term, out: &mut Vec<u8>) -> Result<(), &'static str> {
     let mut stack: Vec<Open<'_>> = Vec::new();
     let mut open = Open::new(std::slice::from_ref(term), false);
     loop {
-        while let Some(item) = open.items.next() {
-            if let Some(inner) = put_item(item, out)? {
-                stack.push(std::mem::replace(&mut open, inner));
+        while let Some(item) = put_leaves(&mut open.items, out) {
+            let inner = match item {
+                Term::Tuple(items) if items.len() <= usize::from(u8::MAX) => {
+                    put::tuple(out, items.len());
+                    Some(Open::new(items, false))
+                }
+                Term::Map(map) if is_count(map.len()) => {
+                    put::counted(out, tag::MAP, map.len());
+                    Some(Open::new(map.items(), false))
+                }
+                Term::ImproperList(list) if is_count(list.elements().len()) => {
+                    put::counted(out, tag::LIST, list.elements().len());
+                    Some(Open::new(list.items(), false))
+                }
+                Term::List(items)
+                    if !matches!(items.first(), Some(Term::Int(0..=255))) && is_count(items.len()) =>
+                {
+                    put::counted(out, tag::LIST, items.len());
+                    Some(Open::new(items, true))
+                }
+                _ => {
+                    let (buffer, inner) = put_rare(item, mem::take(out));
+                    *out = buffer;
+                    inner?
+                }
+            };
+            if let Some(inner) = inner {
+                stack.push(mem::replace(&mut open, inner));
             }
         }
         if open.proper {
-            out.push(tag::NIL);
+            put::bytes(out, [tag::NIL]);
         }
         match stack.pop() {
             Some(outer) => open = outer,
@@ -76,16 +116,40 @@ pub(crate) fn encode(term: &Term, out: &mut Vec<u8>) -> Result<(), &'static str>
     }
 }
 
+/// Appends the most usual leaves up to the first other item.
+#[inline(always)]
+fn put_leaves<'a>(items: &mut std::slice::Iter<'a, Term>, out: &mut Vec<u8>) -> Option<&'a Term> {
+    for item in items {
+        match item {
+            Term::Int(value) => put::i64(out, *value),
+            Term::Float(value) if value.is_finite() => put::f64(out, *value),
+            Term::Atom(atom) => put::atom_term(out, atom),
+            Term::Binary(bytes) if is_count(bytes.len()) => put::binary(out, bytes),
+            Term::Pid(pid) => put::pid(out, pid),
+            Term::Reference(reference) => put::reference(out, reference),
+            Term::List(items) if items.is_empty() => put::bytes(out, [tag::NIL]),
+            _ => return Some(item),
+        }
+    }
+    None
+}
+
+/// What one item becomes: the buffer, and the elements that follow if it is a container.
+type Put<'a> = (Vec<u8>, Result<Option<Open<'a>>, &'static str>);
+
+#[inline(never)]
+fn put_rare<'a>(item: &'a Term, mut out: Vec<u8>) -> Put<'a> {
+    let inner = put_item(item, &mut out);
+    (out, inner)
+}
+
 /// Appends one item; of a container, its head, and gives the elements that follow.
-#[inline]
 fn put_item<'a>(item: &'a Term, out: &mut Vec<u8>) -> Result<Option<Open<'a>>, &'static str> {
     match item {
-        Term::Int(value) => put::i64(out, *value),
         Term::Float(value) if !value.is_finite() => return Err("a float is neither NaN nor infinite"),
-        Term::Float(value) => {
-            put::f64(out, *value);
-        }
-        Term::Atom(atom) => put::atom(out, atom.as_bytes()),
+        Term::Float(value) => put::f64(out, *value),
+        Term::Int(value) => put::i64(out, *value),
+        Term::Atom(atom) => put::atom_term(out, atom),
         Term::Binary(bytes) => {
             fit(bytes.len())?;
             put::binary(out, bytes);
@@ -94,14 +158,6 @@ fn put_item<'a>(item: &'a Term, out: &mut Vec<u8>) -> Result<Option<Open<'a>>, &
             put::tuple(out, fit(items.len())?);
             return Ok(Some(Open::new(items, false)));
         }
-        _ => return put_rare(item, out),
-    }
-    Ok(None)
-}
-
-#[inline(never)]
-fn put_rare<'a>(item: &'a Term, out: &mut Vec<u8>) -> Result<Option<Open<'a>>, &'static str> {
-    match item {
         Term::List(items) if items.is_empty() => out.push(tag::NIL),
         Term::List(items) => return put_list(items, out),
         Term::ImproperList(list) => {
@@ -124,9 +180,6 @@ fn put_rare<'a>(item: &'a Term, out: &mut Vec<u8>) -> Result<Option<Open<'a>>, &
         Term::Fun(fun) => out.extend_from_slice(fun.as_bytes()),
         Term::Export(export) => put::export(out, export),
         Term::Record(record) => out.extend_from_slice(record.as_bytes()),
-        Term::Int(_) | Term::Float(_) | Term::Atom(_) | Term::Binary(_) | Term::Tuple(_) => {
-            return put_item(item, out);
-        }
     }
     Ok(None)
 }
@@ -142,6 +195,11 @@ fn put_list<'a>(items: &'a [Term], out: &mut Vec<u8>) -> Result<Option<Open<'a>>
     }
     put::counted(out, tag::LIST, fit(items.len())?);
     Ok(Some(Open::new(items, true)))
+}
+
+/// True for what 32 bits can hold.
+fn is_count(count: usize) -> bool {
+    u32::try_from(count).is_ok()
 }
 
 /// All counts on the wire have 32 bits.

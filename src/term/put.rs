@@ -5,8 +5,9 @@
 
 use std::mem;
 
+use super::atom::INLINE;
 use super::tag::{self, MAX_STRING};
-use super::{Export, Pid, Port, Reference};
+use super::{Atom, Export, Pid, Port, Reference};
 
 /// Makes room for `more` bytes.
 #[inline(always)]
@@ -47,6 +48,21 @@ pub(crate) fn atom(out: &mut Vec<u8>, text: &[u8]) {
             let [.., a, b] = text.len().to_be_bytes();
             headed(out, [tag::ATOM_UTF8, a, b], text);
         }
+    }
+}
+
+/// An atom. A short one is copied at its full room and then cut: that has no call in it.
+#[inline(always)]
+pub(crate) fn atom_term(out: &mut Vec<u8>, value: &Atom) {
+    match value.as_inline() {
+        Some((text, len)) => {
+            room(out, 2 + INLINE);
+            out.extend_from_slice(&[tag::SMALL_ATOM_UTF8, len]);
+            let end = out.len() + usize::from(len);
+            out.extend_from_slice(text);
+            out.truncate(end);
+        }
+        None => atom(out, value.as_bytes()),
     }
 }
 
@@ -114,9 +130,10 @@ pub(crate) fn tuple(out: &mut Vec<u8>, arity: usize) {
     }
 }
 
+#[inline(always)]
 pub(crate) fn pid(out: &mut Vec<u8>, pid: &Pid) {
     bytes(out, [tag::NEW_PID]);
-    atom(out, pid.node.as_bytes());
+    atom_term(out, &pid.node);
     let [a, b, c, d] = pid.id.to_be_bytes();
     let [e, f, g, h] = pid.serial.to_be_bytes();
     let [i, j, k, l] = pid.creation.to_be_bytes();
@@ -125,14 +142,15 @@ pub(crate) fn pid(out: &mut Vec<u8>, pid: &Pid) {
 
 pub(crate) fn port(out: &mut Vec<u8>, port: &Port) {
     bytes(out, [tag::V4_PORT]); // read by every OTP from 24 on
-    atom(out, port.node.as_bytes());
+    atom_term(out, &port.node);
     bytes(out, port.id.to_be_bytes());
     bytes(out, port.creation.to_be_bytes());
 }
 
+#[inline(always)]
 pub(crate) fn reference(out: &mut Vec<u8>, reference: &Reference) {
     bytes(out, [tag::NEWER_REFERENCE, 0, reference.words().len() as u8]);
-    atom(out, reference.node().as_bytes());
+    atom_term(out, reference.node());
     bytes(out, reference.creation().to_be_bytes());
     for word in reference.words() {
         bytes(out, word.to_be_bytes());
@@ -141,8 +159,8 @@ pub(crate) fn reference(out: &mut Vec<u8>, reference: &Reference) {
 
 pub(crate) fn export(out: &mut Vec<u8>, export: &Export) {
     bytes(out, [tag::EXPORT]);
-    atom(out, export.module.as_bytes());
-    atom(out, export.function.as_bytes());
+    atom_term(out, &export.module);
+    atom_term(out, &export.function);
     bytes(out, [tag::SMALL_INTEGER, export.arity]);
 }
 

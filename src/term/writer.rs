@@ -253,7 +253,7 @@ impl Writer {
     /// An atom.
     #[inline]
     pub fn atom_term(&mut self, atom: &Atom) -> &mut Self {
-        self.item(0, |out| put::atom(out, atom.as_bytes()))
+        self.item(0, |out| put::atom_term(out, atom))
     }
 
     /// A binary.

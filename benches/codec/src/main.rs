@@ -61,7 +61,7 @@ fn main() {
     for sample in data::samples() {
         let bytes = &sample.bytes[..];
         let wanted = |what: &str| filters.iter().all(|word| what.contains(word) || sample.name.contains(word));
-        if wanted("cursor") {
+        if wanted("cursor decode") {
             let cursor = effort.measure(|| (sample.read)(black_box(bytes)));
             #[cfg(libei)]
             let theirs = Some(effort.measure(|| (sample.ei_read)(black_box(bytes))));
@@ -110,13 +110,13 @@ fn main() {
         let sample = sample.short();
         let bytes = &sample.bytes[..];
         let external = [&[131][..], bytes].concat();
-        if wanted("owned") {
+        if wanted("owned decode") {
             let owned = effort.measure(|| drop(black_box(Term::decode(black_box(bytes)).expect("valid"))));
             let eetf = effort.measure(|| drop(black_box(eetf::Term::decode(black_box(&external[..])).expect("eetf"))));
             let erltf = effort.measure(|| drop(black_box(erltf::decode(black_box(&external)).expect("erltf"))));
             line("owned decode", &sample, owned, &[("eetf", Some(eetf)), ("erltf", Some(erltf))]);
         }
-        if wanted("tree") {
+        if wanted("owned encode") {
             let term = Term::decode(bytes).expect("valid");
             let ours = effort.measure(|| drop(black_box(term.to_bytes().expect("encodes"))));
             let term = eetf::Term::decode(&external[..]).expect("eetf");
