@@ -21,8 +21,10 @@ use super::mailbox::{erln_mailbox, mailbox, Opened};
 use super::message::{erln_msg, erln_msg_type};
 use super::status::erln_status;
 use crate::node::message::{Message, MessageKind};
+use crate::node::process::AliasMode;
 use crate::node::send::Target;
-use crate::term::{put, Atom, Pid, Reader, Reference};
+
+use crate::term::{put, tag, Atom, Pid, Reader, Reference};
 use crate::Error;
 
 /// For the Python package only: takes the addresses of the Python functions and objects that it uses, and gives the functions
@@ -55,12 +57,13 @@ pub unsafe extern "C" fn erln_python_setup(
 
 /// The functions that the package gets, in the order of `_abi.py`. Real functions of Python, since a call by ctypes costs more
 /// than most messages.
-static METHODS: [Method; 5] = [
+static METHODS: [Method; 6] = [
     Method::new(c"decode", decode_bytes),
     Method::new(c"encode", encode_object),
     Method::new(c"send_now", send_now),
     Method::new(c"take", take),
     Method::new(c"wait", wait),
+    Method::new(c"ask", ask),
 ];
 
 /// `decode(bytes)`: the term that is encoded there, without version byte.
@@ -172,6 +175,43 @@ unsafe extern "C-unwind" fn wait(
         Waited::Found => Ok(python.share(python.objects.true_)),
         Waited::Nothing => Ok(python.share(python.objects.false_)),
         Waited::Closed => Err(Fail::Error(Error::Closed("mailbox"))),
+    })
+}
+
+/// `ask(mailbox, server, request)`: begins a call of a `gen_server` (`{'$gen_call', {Pid, [alias | Ref]}, Request}`) and gives
+/// its reference, which the reply or a DOWN will answer; `NOTHING` if it cannot be sent without waiting.
+unsafe extern "C-unwind" fn ask(_: *mut PyObject, args: *const *mut PyObject, count: isize) -> *mut PyObject {
+    with_python(|python| {
+        // SAFETY: Python's own arguments.
+        let [id, to, request] = unsafe { arguments(args, count) }?;
+        let sender = self::mailbox(mailbox_id(python, id)?)?;
+        let to = target(python, to)?;
+        // Encoded first: what is no term must not leave a monitor behind.
+        let request = encoded(python, request)?;
+        let reference = sender.monitor_alias(&to, AliasMode::ReplyDemonitor)?;
+        let mut payload = Vec::with_capacity(request.len() + 160); // the rest of the message, with names of 40 letters
+        put::tuple(&mut payload, 3);
+        put::atom(&mut payload, b"$gen_call");
+        put::tuple(&mut payload, 2);
+        put::pid(&mut payload, &sender.pid());
+        put::counted(&mut payload, tag::LIST, 1);
+        put::atom(&mut payload, b"alias");
+        put::reference(&mut payload, &reference);
+        payload.extend_from_slice(&request);
+        match sender.send(&to, &payload, Some(Duration::ZERO)) {
+            Ok(()) => {
+                let mut wire = Vec::with_capacity(64);
+                put::reference(&mut wire, &reference);
+                python.wire_object(python.objects.new_reference, &wire)
+            }
+            Err(error) => {
+                sender.demonitor(&reference, true);
+                match error {
+                    Error::Timeout(_) | Error::Busy { .. } => Ok(python.share(python.objects.nothing)),
+                    error => Err(error.into()),
+                }
+            }
+        }
     })
 }
 

@@ -819,7 +819,7 @@ def _introduce() -> Tuple[Callable[..., Any], ...]:
     )
     values = _objects()
     objects = (c_void_p * len(values))(*(id(value) for value in values))
-    made = (py_object * 5)()
+    made = (py_object * 6)()
     out = ctypes.cast(made, POINTER(c_void_p))
     check(locked.erln_python_setup(functions, len(_FUNCTIONS), objects, len(values), out, len(made)))
     return tuple(made)
@@ -878,6 +878,11 @@ def _wait_bytes(mailbox: int, reference: Optional[Reference], timeout_ms: int) -
     return True
 
 
+def _ask_bytes(mailbox: int, to: Any, request: Term) -> Any:
+    """`ask` where the library cannot reach into the interpreter: by steps, in Python."""
+    return NOTHING
+
+
 #: Encodes and decodes without version byte; sends without waiting (`NOTHING` if that cannot be); takes a message
 #: (`NOTHING` if there is none); waits, without the interpreter lock, until `take` would find something.
 encode: Callable[[Term], bytes]
@@ -885,11 +890,13 @@ decode: Callable[[bytes], Term]
 send_now: Callable[[int, Any, Term], Any]
 take: Callable[[int, Optional[Reference], bool], Any]
 wait: Callable[[int, Optional[Reference], int], bool]
+#: Begins a gen_server call and gives its reference (`NOTHING` if it cannot be sent without waiting).
+ask: Callable[[int, Any, Term], Any]
 
 FAST = _reaches_in()
 if FAST:
-    decode, encode, send_now, take, wait = _introduce()
+    decode, encode, send_now, take, wait, ask = _introduce()
 else:
     from ._etf import decode, encode
 
-    send_now, take, wait = _send_bytes, _take_bytes, _wait_bytes
+    send_now, take, wait, ask = _send_bytes, _take_bytes, _wait_bytes, _ask_bytes

@@ -28,9 +28,13 @@ Name = Union[Atom, str]
 
 def call(box: "Mailbox", server: "Target", request: Term, timeout: Optional[float]) -> Term:
     """Asks a server and waits for its reply."""
-    reference = box.monitor(server, alias="reply_demonitor")
+    reference = _abi.ask(box._handle, server, request)
+    asked = reference is not NOTHING
+    if not asked:
+        reference = box.monitor(server, alias="reply_demonitor")
     try:
-        box.send(server, gen_call(box, reference, request), timeout)
+        if not asked:
+            box.send(server, gen_call(box, reference, request), timeout)
         kind, message, _ = box.receive_message(timeout, reference)
     except Timeout:
         box.demonitor(reference)
@@ -132,10 +136,11 @@ class AsyncCaller:
 
     async def call(self, server: "Target", request: Term, timeout: Optional[float]) -> Term:
         """`call`, awaited."""
-        reference = self._box.monitor(server, alias="reply_demonitor")
-        sent = self._box.send_async(server, gen_call(self._box, reference, request), timeout)
-        text = f"{server!r} did not answer in {timeout} s"
-        return await self._answer(reference, outcome, timeout, text, sent)
+        reference, sent = _abi.ask(self._box._handle, server, request), None
+        if reference is NOTHING:
+            reference = self._box.monitor(server, alias="reply_demonitor")
+            sent = self._box.send_async(server, gen_call(self._box, reference, request), timeout)
+        return await self._answer(reference, outcome, timeout, ("%r did not answer in %s s", server, timeout), sent)
 
     async def rpc(
         self, node: str, module: Name, function: Name, args: Sequence[Term], timeout: Optional[float]
@@ -150,14 +155,15 @@ class AsyncCaller:
             started(message, node)
             return NOTHING
 
-        return await self._answer(reference, look, timeout, f"{module}:{function} on {node} did not end in {timeout} s")
+        text = "%s:%s on %s did not end in %s s", module, function, node, timeout
+        return await self._answer(reference, look, timeout, text)
 
     async def _answer(
         self,
         reference: Reference,
         look: Callable[[str, Term], Any],
         timeout: Optional[float],
-        text: str,
+        text: Tuple[Any, ...],
         sent: Optional[Awaitable[None]] = None,
     ) -> Term:
         loop = asyncio.get_running_loop()
@@ -214,9 +220,9 @@ class AsyncCaller:
 KINDS = ("message", "exit", "down", "nodeup", "nodedown", "spawn_reply", "request")
 
 
-def _give_up(future: "asyncio.Future[Term]", text: str) -> None:
+def _give_up(future: "asyncio.Future[Term]", text: Tuple[Any, ...]) -> None:
     if not future.done():
-        future.set_exception(Timeout(f"timeout: {text}"))
+        future.set_exception(Timeout("timeout: " + text[0] % text[1:]))
 
 
 def _reference_of(kind: str, message: Term) -> Optional[Reference]:

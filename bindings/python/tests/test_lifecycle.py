@@ -51,7 +51,8 @@ class Interrupts(unittest.TestCase):
             peer.process.send_signal(signal.SIGSTOP)
             try:
                 silent = peer.process.args[-1]
-                for wait in ("node.connect({!r})", "node.ping({!r})", "node.send(('x', {!r}), 1)", "node.call(('x', {!r}), 1, 60)"):
+                for wait in ("node.connect({!r})", "node.ping({!r})", "node.send(('x', {!r}), 1)", "node.call(('x', {!r}), 1, 60)",
+                             "node.rpc({!r}, 'm', 'f', [], 60)"):  # fmt: skip
                     with self.subTest(wait):
                         self.interrupt(wait.format(silent))
             finally:
