@@ -226,7 +226,8 @@ impl Inner {
                 self.exit_signal(&node, own.clone(), other, &reason);
             }
         }
-        self.end_monitors(&own, relations.watching, relations.watchers, &reason);
+        self.end_watching(&own, relations.watching);
+        self.end_watchers(&own, relations.watchers, relations.local_watchers, &reason);
         // A request that nobody will answer any more ends its process.
         let unanswered = remains.unread.into_iter().filter_map(|message| message.request?.into_process());
         ending.extend(unanswered.map(|process| (process, Bytes::from_static(KILLED))));

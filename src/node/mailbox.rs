@@ -258,8 +258,8 @@ impl Mailbox {
     fn watched(&self, target: &Target) -> Result<Watched> {
         match target {
             Target::Pid(pid) => Ok(Watched::Pid(pid.clone())),
-            Target::Name(name) => Ok(Watched::Name(name.clone(), self.inner().name())),
-            Target::NameNode(name, node) => Ok(Watched::Name(name.clone(), node.clone())),
+            Target::Name(name) => Ok(Watched::Name(Box::new((name.clone(), self.inner().name())))),
+            Target::NameNode(name, node) => Ok(Watched::Name(Box::new((name.clone(), node.clone())))),
             Target::Alias(_) => Err(Error::argument("an alias cannot be monitored: monitor the pid")),
         }
     }

@@ -418,7 +418,19 @@ impl Inner {
     }
 
     pub(crate) fn make_ref(&self) -> Reference {
-        let number = self.references.fetch_add(1, Ordering::Relaxed);
+        self.reference_of(self.references.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What tells references of this life of the node apart; `None` for those of others.
+    pub(crate) fn number_of(&self, reference: &Reference) -> Option<u64> {
+        match *reference.words() {
+            [low, high, salt] if salt == self.reference_salt => Some(u64::from(high) << 18 | u64::from(low)),
+            _ => None,
+        }
+    }
+
+    /// The reference with this number.
+    pub(crate) fn reference_of(&self, number: u64) -> Reference {
         let identity = self.identity.read();
         // The first word stays under 2^18: BEAMs refuse larger ones for refs that name themselves.
         let words = [(number & 0x3ffff) as u32, (number >> 18) as u32, self.reference_salt];

@@ -30,12 +30,14 @@ impl Inner {
         let watcher = self.pid_of(process);
         let asked = match &target {
             Watched::Pid(pid) if !self.is_local(pid) => Some((&pid.node, Target::Pid(pid.clone()))),
-            Watched::Name(name, node) if !self.is_our_name(node) => Some((node, Target::Name(name.clone()))),
+            Watched::Name(name) if !self.is_our_name(&name.1) => {
+                Some((&name.1, Target::Name(name.0.clone())))
+            }
             _ => None,
         };
         // Under the lock: a connection that is lost meanwhile finds the monitor, or has not been asked for it.
         let told = process.relate(|relations| {
-            relations.watching.insert(reference.clone(), target.clone());
+            relations.watching.extend(self.number_of(&reference).map(|number| (number, target.clone())));
             let Some((node, to)) = asked else { return Ok(()) };
             let control = Control::MonitorP { from: watcher.clone(), to, reference: reference.clone() };
             self.post(node, control, None, true)
@@ -47,14 +49,12 @@ impl Inner {
         }
         match target {
             Watched::Pid(pid) if self.is_local(&pid) => {
-                let found = self.find(&pid);
-                self.watch_local(process, found, watcher, None, &reference);
+                self.watch_local(process, self.find(&pid), &watcher, &reference);
             }
-            Watched::Name(name, node) if self.is_our_name(&node) => {
-                let found = self.processes.whereis(&name);
-                self.watch_local(process, found, watcher, Some(name), &reference);
+            Watched::Name(name) if self.is_our_name(&name.1) => {
+                self.watch_local(process, self.processes.whereis(&name.0), &watcher, &reference);
             }
-            Watched::Pid(_) | Watched::Name(..) | Watched::Spawning { .. } => {}
+            Watched::Pid(_) | Watched::Name(_) | Watched::Spawning(_) => {}
         }
         reference
     }
@@ -63,14 +63,11 @@ impl Inner {
         self: &Arc<Self>,
         process: &Arc<Process>,
         target: Option<Arc<Process>>,
-        watcher: Pid,
-        by_name: Option<Atom>,
+        watcher: &Pid,
         reference: &Reference,
     ) {
         let watched = target.and_then(|target| {
-            target.relate(|relations| {
-                relations.watchers.insert(reference.clone(), Watcher { pid: watcher, by_name })
-            })
+            target.relate(|relations| self.add_watcher(relations, watcher, None, reference))
         });
         if watched.is_none() {
             self.down(process, reference, NOPROC);
@@ -84,7 +81,9 @@ impl Inner {
         reference: &Reference,
         flush: bool,
     ) -> bool {
-        let watched = process.relations(|relations| relations.watching.remove(reference));
+        let number = self.number_of(reference);
+        let watched =
+            number.and_then(|number| process.relations(|relations| relations.watching.remove(&number)));
         self.end_monitor_alias(process, reference);
         match &watched {
             Some(watched) => self.stop_watching(&self.pid_of(process), watched, reference),
@@ -98,17 +97,17 @@ impl Inner {
         let (node, target) = match watched {
             Watched::Pid(pid) if self.is_local(pid) => {
                 if let Some(process) = self.find(pid) {
-                    process.relations(|relations| drop(relations.watchers.remove(reference)));
+                    process.relations(|relations| self.remove_watcher(relations, watcher, reference));
                 }
                 return;
             }
-            Watched::Name(name, node) if self.is_our_name(node) => {
-                self.forget_watcher(name, watcher, reference);
+            Watched::Name(name) if self.is_our_name(&name.1) => {
+                self.forget_watcher(&name.0, watcher, reference);
                 return;
             }
             Watched::Pid(pid) => (pid.node.clone(), Target::Pid(pid.clone())),
-            Watched::Name(name, node) => (node.clone(), Target::Name(name.clone())),
-            Watched::Spawning { .. } => return,
+            Watched::Name(name) => (name.1.clone(), Target::Name(name.0.clone())),
+            Watched::Spawning(_) => return,
         };
         self.signal_if_connected(
             &node,
@@ -123,10 +122,9 @@ impl Inner {
             Target::Pid(pid) => (self.find(pid), None),
             Target::Name(name) => (self.processes.whereis(name), Some(name.clone())),
         };
-        let watcher = Watcher { pid: from.clone(), by_name };
-        let key = reference.clone();
-        let watched = process
-            .and_then(|process| process.relate(|relations| drop(relations.watchers.insert(key, watcher))));
+        let watched = process.and_then(|process| {
+            process.relate(|relations| self.add_watcher(relations, &from, by_name, &reference))
+        });
         if watched.is_none() {
             let node = from.node.clone();
             self.signal_if_connected(
@@ -143,7 +141,7 @@ impl Inner {
             Target::Name(name) => self.forget_watcher(name, from, reference),
             Target::Pid(pid) => {
                 if let Some(process) = self.find(pid) {
-                    process.relations(|relations| relations.forget_watcher(from, reference));
+                    process.relations(|relations| self.remove_watcher(relations, from, reference));
                 }
             }
         }
@@ -152,7 +150,7 @@ impl Inner {
     /// Ends the monitor that `watcher` made by name. It follows the process that had the name then.
     fn forget_watcher(&self, name: &Atom, watcher: &Pid, reference: &Reference) {
         let forget = |process: Arc<Process>| {
-            process.relations(|relations| relations.forget_watcher(watcher, reference))
+            process.relations(|relations| self.remove_watcher(relations, watcher, reference))
         };
         let owner = self.processes.whereis(name);
         if !owner.is_some_and(forget) {
@@ -162,7 +160,8 @@ impl Inner {
 
     /// The end of something that `process` watched by `reference`; unknown references are ignored.
     pub(crate) fn down(self: &Arc<Self>, process: &Arc<Process>, reference: &Reference, reason: &[u8]) {
-        let Some(watched) = process.relations(|relations| relations.watching.remove(reference)) else {
+        let Some(number) = self.number_of(reference) else { return };
+        let Some(watched) = process.relations(|relations| relations.watching.remove(&number)) else {
             return;
         };
         self.end_monitor_alias(process, reference);
@@ -173,11 +172,11 @@ impl Inner {
                 writer.pid(pid);
                 Some(pid.clone())
             }
-            Watched::Name(name, node) => {
-                writer.tuple(2).atom_term(name).atom_term(node);
+            Watched::Name(name) => {
+                writer.tuple(2).atom_term(&name.0).atom_term(&name.1);
                 None
             }
-            Watched::Spawning { .. } => {
+            Watched::Spawning(_) => {
                 self.spawn_lost(process, reference, reason);
                 return;
             }
@@ -195,32 +194,36 @@ impl Inner {
         reason: &[u8],
     ) {
         let Some(process) = self.find(to) else { return };
+        let Some(number) = self.number_of(reference) else { return };
         let theirs = process.relations(|relations| {
-            relations.watching.get(reference).is_some_and(|watched| watched.node() == peer)
+            relations.watching.get(&number).is_some_and(|watched| watched.node() == peer)
         });
         if theirs {
             self.down(&process, reference, reason);
         }
     }
 
-    /// Both sides of the monitors of a process that ended.
-    pub(crate) fn end_monitors(
+    /// The monitors that an ended process had.
+    pub(crate) fn end_watching(self: &Arc<Self>, own: &Pid, watching: HashMap<u64, Watched>) {
+        for (number, watched) in watching {
+            self.stop_watching(own, &watched, &self.reference_of(number));
+        }
+    }
+
+    /// The monitors that others had of an ended process.
+    pub(crate) fn end_watchers(
         self: &Arc<Self>,
         own: &Pid,
-        watching: HashMap<Reference, Watched>,
         watchers: HashMap<Reference, Watcher>,
+        local: HashMap<u64, (u32, u32)>,
         reason: &Bytes,
     ) {
-        for (reference, watched) in watching {
-            self.stop_watching(own, &watched, &reference);
+        for (number, (id, serial)) in local {
+            if let Some(process) = self.processes.get(id, serial) {
+                self.down(&process, &self.reference_of(number), reason);
+            }
         }
         for (reference, watcher) in watchers {
-            if self.is_local(&watcher.pid) {
-                if let Some(process) = self.find(&watcher.pid) {
-                    self.down(&process, &reference, reason);
-                }
-                continue;
-            }
             let target = match watcher.by_name {
                 Some(name) => Target::Name(name),
                 None => Target::Pid(own.clone()),
@@ -230,12 +233,33 @@ impl Inner {
             self.signal_if_connected(&node, control, Some(reason));
         }
     }
-}
 
-impl Relations {
+    /// Notes that `watcher` watches the process of these relations.
+    pub(crate) fn add_watcher(
+        &self,
+        relations: &mut Relations,
+        watcher: &Pid,
+        by_name: Option<Atom>,
+        reference: &Reference,
+    ) {
+        match self.number_of(reference).filter(|_| self.is_local(watcher)) {
+            Some(number) => {
+                relations.local_watchers.insert(number, (watcher.id, watcher.serial));
+            }
+            None => {
+                let watcher = Watcher { pid: watcher.clone(), by_name };
+                relations.watchers.insert(reference.clone(), watcher);
+            }
+        }
+    }
+
     /// Ends the monitor `reference` of `watcher`; false if there is none.
-    fn forget_watcher(&mut self, watcher: &Pid, reference: &Reference) -> bool {
-        let theirs = self.watchers.get(reference).is_some_and(|known| known.pid == *watcher);
-        theirs && self.watchers.remove(reference).is_some()
+    fn remove_watcher(&self, relations: &mut Relations, watcher: &Pid, reference: &Reference) -> bool {
+        if self.is_local(watcher) {
+            let number = self.number_of(reference);
+            return number.is_some_and(|number| relations.local_watchers.remove(&number).is_some());
+        }
+        let theirs = relations.watchers.get(reference).is_some_and(|known| known.pid == *watcher);
+        theirs && relations.watchers.remove(reference).is_some()
     }
 }

@@ -64,19 +64,23 @@ pub(crate) enum Watched {
     /// A process.
     Pid(Pid),
     /// A name on a node; the DOWN carries both.
-    Name(Atom, Atom),
+    Name(Box<(Atom, Atom)>),
     /// A spawn request that was sent and not answered yet.
-    Spawning {
-        /// The node asked.
-        node: Atom,
-        /// Whether a link comes with it.
-        link: bool,
-        /// Whether a monitor comes with it.
-        monitor: bool,
-    },
+    Spawning(Box<Spawning>),
 }
 
-/// Who monitors us.
+/// A spawn request that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spawning {
+    /// The node asked.
+    pub(crate) node: Atom,
+    /// Whether a link comes with it.
+    pub(crate) link: bool,
+    /// Whether a monitor comes with it.
+    pub(crate) monitor: bool,
+}
+
+/// Who monitors us, on another node.
 #[derive(Debug, Clone)]
 pub(crate) struct Watcher {
     /// The watching process.
@@ -100,8 +104,11 @@ pub enum AliasMode {
 #[derive(Debug, Default)]
 pub(crate) struct Relations {
     pub(crate) links: HashMap<Pid, LinkState>,
-    pub(crate) watching: HashMap<Reference, Watched>,
+    /// By the number in a reference of ours (`Inner::number_of`).
+    pub(crate) watching: HashMap<u64, Watched>,
     pub(crate) watchers: HashMap<Reference, Watcher>,
+    /// Watchers on this node, as id and serial of their pids, by the number in their reference.
+    pub(crate) local_watchers: HashMap<u64, (u32, u32)>,
     pub(crate) aliases: HashMap<Reference, AliasMode>,
     pub(crate) name: Option<Atom>,
     pub(crate) last_unlink: u64,
@@ -109,21 +116,38 @@ pub(crate) struct Relations {
     pub(crate) watches_nodes: bool,
 }
 
-/// Tables above this many places are given back when they are empty.
-const KEEP_PLACES: usize = 64;
+/// Tables above this many places are given back when they are empty: a process that calls keeps the smallest.
+const KEEP_PLACES: usize = 3;
 
 impl Relations {
-    /// Gives the memory of emptied tables back: a million monitors may have come and gone.
-    fn shrink(&mut self) {
-        fn shrink<K, V>(table: &mut HashMap<K, V>) {
-            if table.is_empty() && table.capacity() > KEEP_PLACES {
+    /// Gives the memory of emptied tables back: a million monitors may have come and gone. True if one was given back and
+    /// nothing at all is left.
+    fn shrink(&mut self) -> bool {
+        fn shrink<K, V>(table: &mut HashMap<K, V>) -> bool {
+            let shrinks = table.is_empty() && table.capacity() > KEEP_PLACES;
+            if shrinks {
                 *table = HashMap::default();
             }
+            shrinks
         }
-        shrink(&mut self.links);
-        shrink(&mut self.watching);
-        shrink(&mut self.watchers);
-        shrink(&mut self.aliases);
+        let tables = [
+            shrink(&mut self.links),
+            shrink(&mut self.watching),
+            shrink(&mut self.watchers),
+            shrink(&mut self.local_watchers),
+            shrink(&mut self.aliases),
+        ];
+        tables.contains(&true) && self.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.links.is_empty()
+            && self.watching.is_empty()
+            && self.watchers.is_empty()
+            && self.local_watchers.is_empty()
+            && self.aliases.is_empty()
+            && self.name.is_none()
+            && !self.watches_nodes
     }
 }
 
@@ -249,7 +273,9 @@ impl Process {
         }
         let relations = state.relations.get_or_insert_with(Default::default);
         let result = change(relations);
-        relations.shrink();
+        if relations.shrink() {
+            state.relations = None;
+        }
         Some(result)
     }
 
@@ -258,7 +284,9 @@ impl Process {
         let mut state = self.state.lock();
         let Some(relations) = state.relations.as_deref_mut() else { return T::default() };
         let result = look(relations);
-        relations.shrink();
+        if relations.shrink() {
+            state.relations = None;
+        }
         result
     }
 

@@ -233,7 +233,7 @@ impl Inner {
                     .watching
                     .iter()
                     .filter(|(_, w)| w.node() == node)
-                    .map(|(r, _)| r.clone())
+                    .map(|(number, _)| *number)
                     .collect();
                 relations.watchers.retain(|_, watcher| watcher.pid.node != *node);
                 (links, watching)
@@ -242,8 +242,8 @@ impl Inner {
                 self.link_exit(&process, &pid, Bytes::from_static(NOCONNECTION));
                 process.relations(|relations| relations.links.remove(&pid));
             }
-            for reference in watching {
-                self.down(&process, &reference, NOCONNECTION);
+            for number in watching {
+                self.down(&process, &self.reference_of(number), NOCONNECTION);
             }
         }
         self.events.down(node, link.visible, reason.as_str());
@@ -255,7 +255,8 @@ impl Watched {
     pub(crate) fn node(&self) -> &Atom {
         match self {
             Watched::Pid(pid) => &pid.node,
-            Watched::Name(_, node) | Watched::Spawning { node, .. } => node,
+            Watched::Name(name) => &name.1,
+            Watched::Spawning(spawning) => &spawning.node,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Malformed, Result};
 use crate::net::link::Pause;
 use crate::node::links::{finish, NORMAL};
 use crate::node::message::{Message, MessageKind};
-use crate::node::process::{AliasMode, Delivery, Limits, LinkState, Overflow, Process, Watched, Watcher};
+use crate::node::process::{AliasMode, Delivery, Limits, LinkState, Overflow, Process, Spawning, Watched};
 use crate::node::{check_term, Inner};
 use crate::proto::control::{Control, SpawnReply, SpawnRequest};
 use crate::term::{Atom, Kind, Pid, Reader, Reference, Writer};
@@ -280,8 +280,7 @@ impl Inner {
                 relations.links.insert(asked.from.clone(), LinkState { active: true, unlinking: None });
             }
             if monitor {
-                let watcher = Watcher { pid: asked.from.clone(), by_name: None };
-                relations.watchers.insert(asked.reference.clone(), watcher);
+                self.add_watcher(relations, &asked.from, None, &asked.reference);
             }
         });
         self.spawn_reply(&asked, (link, monitor), Ok(self.pid_of(&process)));
@@ -394,10 +393,10 @@ impl Inner {
         }
         let local = self.is_our_name(node);
         let request = Control::SpawnRequest(Box::new(request));
-        let waiting = Watched::Spawning { node: node.clone(), link, monitor };
+        let waiting = Watched::Spawning(Box::new(Spawning { node: node.clone(), link, monitor }));
         // Under the lock: a connection that is lost meanwhile finds the request, or has not got it.
         let told = process.relate(|relations| {
-            relations.watching.insert(reference.clone(), waiting);
+            relations.watching.extend(self.number_of(&reference).map(|number| (number, waiting)));
             match local {
                 true => Ok(Some(request)),
                 false => self.post(node, request, Some(args), true).map(|()| None),
@@ -421,21 +420,20 @@ impl Inner {
     pub(crate) fn on_spawn_reply(self: &Arc<Self>, peer: &Atom, reply: SpawnReply) {
         let SpawnReply { reference, to, linked, monitored, result, .. } = reply;
         let process = self.find(&to);
-        let expected = process.as_ref().is_some_and(|process| {
+        let number = self.number_of(&reference);
+        let expected = process.as_ref().zip(number).is_some_and(|(process, number)| {
             process.relations(|relations| {
-                match relations.watching.get(&reference) {
-                    Some(Watched::Spawning { node, .. }) if node == peer => {}
+                let spawning = match relations.watching.get(&number) {
+                    Some(Watched::Spawning(spawning)) if spawning.node == *peer => spawning.clone(),
                     _ => return false,
-                }
-                let waited = relations.watching.remove(&reference);
-                let (Some(Watched::Spawning { link, monitor, .. }), Ok(pid)) = (waited, &result) else {
-                    return true;
                 };
-                if link && linked {
+                relations.watching.remove(&number);
+                let Ok(pid) = &result else { return true };
+                if spawning.link && linked {
                     relations.links.insert(pid.clone(), LinkState { active: true, unlinking: None });
                 }
-                if monitor && monitored {
-                    relations.watching.insert(reference.clone(), Watched::Pid(pid.clone()));
+                if spawning.monitor && monitored {
+                    relations.watching.insert(number, Watched::Pid(pid.clone()));
                 }
                 true
             })

@@ -38,7 +38,7 @@ impl Inner {
 
     async fn ask_net_kernel(self: &Arc<Self>, process: &Arc<Process>, peer: &Atom) -> Result<bool> {
         let name = Atom::from_static("net_kernel");
-        let reference = self.monitor(process, Watched::Name(name.clone(), peer.clone()), None);
+        let reference = self.monitor(process, Watched::Name(Box::new((name.clone(), peer.clone()))), None);
         let from = self.pid_of(process);
         let mut call = Writer::new();
         call.tuple(3).atom("$gen_call").tuple(2).pid(&from).reference(&reference);
