@@ -27,6 +27,8 @@ const READ_SIZE: usize = 128 << 10;
 /// Payloads up to this are copied out of the read buffer: a message that waits in a mailbox must not hold a buffer many
 /// times its size, and a buffer that nobody holds is used again.
 const COPY_BELOW: usize = 16 << 10;
+/// Room for a read while the connection says little: a tick or a call. It grows when that was filled.
+const QUIET_READ_SIZE: usize = 4 << 10;
 /// Reads in a row before other tasks get their turn.
 const READS_PER_TURN: usize = 8;
 /// Sends that follow each other faster than this are a burst.
@@ -154,6 +156,8 @@ pub(crate) struct Link {
     received: AtomicU64,
     /// The reader waits for a mailbox, so silence says nothing about the peer.
     reader_paused: AtomicBool,
+    /// Tells the reader that nothing but ticks has come for a while.
+    quiet: Notify,
     /// Wakes the tasks of this link when it is to end.
     closing: Notify,
     /// Why it is to end; set once.
@@ -277,6 +281,7 @@ impl Link {
             room: Notify::new(),
             received: AtomicU64::new(0),
             reader_paused: AtomicBool::new(false),
+            quiet: Notify::new(),
             closing: Notify::new(),
             reason: Mutex::new(None),
             ended: tokio::sync::watch::Sender::new(false),
@@ -626,6 +631,7 @@ impl Link {
     ) -> Result<()> {
         let mut buffer = leftover;
         let mut reads = 0;
+        let mut room = QUIET_READ_SIZE;
         loop {
             while let Some(packet) = frame::split(&mut buffer, self.max_message)? {
                 if let Some(room) = self.take_packet(&mut packets, packet, upper)? {
@@ -635,20 +641,33 @@ impl Link {
             if self.reason.lock().is_some() {
                 return Ok(());
             }
-            if buffer.is_empty() && buffer.capacity() < READ_SIZE {
+            if buffer.is_empty() && buffer.capacity() < room {
                 buffer = BytesMut::new();
             }
             // Room for what is certain to come, but never more than doubles what has come.
             let missing = frame::missing(&buffer).min(buffer.len());
-            buffer.reserve(missing.max(READ_SIZE));
+            buffer.reserve(missing.max(room));
             reads += 1;
             if reads % READS_PER_TURN == 0 {
                 tokio::task::yield_now().await;
             }
-            match stream.read(&mut buffer).await {
-                Ok(0) | Err(_) => return Ok(()),
-                Ok(_) => self.received.fetch_add(1, Ordering::Relaxed),
+            let free = buffer.capacity() - buffer.len();
+            let came = tokio::select! {
+                biased;
+                came = stream.read(&mut buffer) => came,
+                // Nobody talks: the big buffer is given back.
+                () = self.quiet.notified(), if room > QUIET_READ_SIZE && buffer.is_empty() => {
+                    room = QUIET_READ_SIZE;
+                    buffer = BytesMut::new();
+                    continue;
+                }
             };
+            match came {
+                Ok(0) | Err(_) => return Ok(()),
+                Ok(count) if count == free => room = READ_SIZE,
+                Ok(_) => {}
+            }
+            self.received.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -708,6 +727,7 @@ impl Link {
             }
             let heard = self.received.load(Ordering::Relaxed);
             if heard.wrapping_sub(received) <= 1 {
+                self.quiet.notify_waiters();
                 spare.release();
             }
             let now = Instant::now();

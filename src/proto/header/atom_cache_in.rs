@@ -3,6 +3,7 @@
 //! The section of every packet is applied in order of arrival, or later packets mean something else.
 //! Always true: [`atoms`](AtomCacheIn::atoms) is the table of the packet read last; a slot keeps its last definition.
 
+use super::slots::Slots;
 use crate::error::Malformed;
 use crate::term::Atom;
 
@@ -12,8 +13,7 @@ pub(crate) const SLOTS: usize = 2048;
 /// The receiving side of the atom cache.
 #[derive(Default)]
 pub struct AtomCacheIn {
-    /// Empty until the first atom comes: most connections never use it.
-    slots: Vec<Option<Atom>>,
+    slots: Slots<Option<Atom>>,
     packet: Vec<Atom>,
 }
 
@@ -56,9 +56,6 @@ impl AtomCacheIn {
     }
 
     fn read_entries(&mut self, body: &[u8], start: usize, count: usize) -> Result<usize, Malformed> {
-        if self.slots.is_empty() {
-            self.slots = vec![None; SLOTS];
-        }
         let truncated = |at| Malformed::new("truncated atom section", at);
         let mut at = start + count / 2 + 1;
         let flags = body.get(start..at).ok_or(truncated(start))?;

@@ -7,6 +7,7 @@
 //! connection.
 
 use super::atom_cache_in::SLOTS;
+use super::slots::Slots;
 use super::walk::walk;
 use crate::error::Malformed;
 use crate::term::tag;
@@ -52,14 +53,14 @@ pub(super) struct Edit {
 
 /// The sending side of the atom cache.
 pub(crate) struct AtomCacheOut {
-    slots: Vec<Slot>,
+    slots: Slots<Slot>,
     packet: u64,
     entries: Vec<Entry>,
 }
 
 impl AtomCacheOut {
     pub(crate) fn new() -> Self {
-        AtomCacheOut { slots: vec![Slot::default(); SLOTS], packet: 0, entries: Vec::new() }
+        AtomCacheOut { slots: Slots::new(), packet: 0, entries: Vec::new() }
     }
 
     /// Begins the next packet.

@@ -14,6 +14,7 @@ mod assembler;
 mod atom_cache_in;
 mod atom_cache_out;
 mod reader;
+mod slots;
 #[cfg(test)]
 mod tests;
 pub(crate) mod walk;
