@@ -24,8 +24,9 @@ rm -rf "$work/objects" && mkdir "$work/objects"
 for object in "$work"/objects/*.o; do
   objcopy --remove-section=.llvmbc --remove-section=.llvmcmd "$object"
 done
+# Groups are dissolved: a linker would keep one copy of a group for both libraries, with names that only one knows.
 # shellcheck disable=SC2046
-ld -r --gc-sections $(sed 's/^/-u /' "$names") -o "$work/ei.o" "$work"/objects/*.o
+ld -r --gc-sections --force-group-allocation $(sed 's/^/-u /' "$names") -o "$work/ei.o" "$work"/objects/*.o
 objcopy --keep-global-symbols="$names" "$work/ei.o"
 strip --strip-unneeded "$work/ei.o"
 

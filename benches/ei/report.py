@@ -39,5 +39,13 @@ for group, wanted in (("x_encode_", 2.0), ("encode_", 1.0), ("size_", 1.0), ("de
     time = sum(ref_t[n] for n in part) / sum(our_t[n] for n in part)
     least = min(part, key=lambda n: ref_i[n] / our_i[n])
     print(f"{group or 'all':10} sum {ratio:5.2f} x in instructions (wanted {wanted}), mean {mean:5.2f}, least {ref_i[least] / our_i[least]:.2f} ({least}), {time:5.2f} x in time")
+least = {}
+for side in ("reference", "ours"):
+    for line in open(f"{work}/messages_{side}.txt"):
+        name, us = line.split()
+        least[side, name] = min(float(us), least.get((side, name), 1e9))
+for name in ("connect", "ping_pong", "ping_pong_tmo", "one_way"):
+    a, b = least["reference", name], least["ours", name]
+    print(f"{name:22}{a:10.2f} us {b:9.2f} us, {b / a:5.2f} of the reference's time")
 print("slower in instructions:", ", ".join(slower) or "none")
 sys.exit(bool(slower))

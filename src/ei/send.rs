@@ -23,9 +23,12 @@ mod op {
 /// Room for the largest control message: two pids, two atoms and a trace token.
 const MAX_CONTROL: usize = 2 * size_of::<erlang_pid>() + 2 * 520 + size_of::<erlang_trace>() + 64;
 
+/// A payload up to this size is copied behind its control message: one plain buffer costs the system less than two.
+const COPIED: usize = 1024;
+
 /// A packet being built: room for its length, then `112 131` and the control tuple.
 pub(super) struct Control {
-    bytes: [MaybeUninit<u8>; MAX_CONTROL],
+    bytes: [MaybeUninit<u8>; MAX_CONTROL + COPIED],
     end: *mut u8,
 }
 
@@ -104,7 +107,13 @@ impl Control {
             if wants(COMM) {
                 show::sent(start.cast(), payload);
             }
-            let pieces = [Piece::new(start, self.len()), Piece::new(payload.cast(), len)];
+            let head = self.len();
+            let pieces = if len <= COPIED && channel.is_plain() {
+                wire::copy(start.add(head), payload.cast(), len);
+                [Piece::new(start, head + len), Piece::EMPTY]
+            } else {
+                [Piece::new(start, head), Piece::new(payload.cast(), len)]
+            };
             locked(fd, deadline, || channel.write(pieces, deadline))
         }
     }

@@ -76,6 +76,11 @@ impl Channel {
         Self { cbs: tcp::default_callbacks(), ctx: tcp::context(fd) }
     }
 
+    /// Served by the library's own functions.
+    pub fn is_plain(self) -> bool {
+        self.cbs == tcp::default_callbacks()
+    }
+
     /// The descriptor, when the library's own functions serve it.
     fn own_fd(self) -> Option<c_int> {
         (self.cbs == tcp::default_callbacks()).then_some(tcp::descriptor(self.ctx))

@@ -77,18 +77,26 @@ pub(super) unsafe fn receive(fd: c_int, buf: *mut u8, len: usize, flags: c_int) 
 /// # Safety
 /// The pieces are readable.
 pub(super) unsafe fn send(fd: c_int, pieces: &[Piece; 2], flags: c_int) -> Result<usize, Errno> {
-    let pieces_used = if pieces[1].len == 0 { 1 } else { 2 };
+    let flags = flags | libc::MSG_NOSIGNAL;
+    if pieces[1].len == 0 {
+        // SAFETY: the caller's promise.
+        let sent = unsafe { libc::send(fd, pieces[0].start.cast(), pieces[0].len, flags) };
+        match count(sent) {
+            Err(libc::ENOTSOCK) => {}
+            other => return other,
+        }
+    }
     // SAFETY: the message points at pieces that outlive the call; a piece is laid out as an iovec.
     unsafe {
         let mut message: libc::msghdr = std::mem::zeroed();
         message.msg_iov = pieces.as_ptr().cast_mut().cast();
-        message.msg_iovlen = pieces_used as _;
-        match count(libc::sendmsg(fd, &message, flags | libc::MSG_NOSIGNAL)) {
+        message.msg_iovlen = 2;
+        match count(libc::sendmsg(fd, &message, flags)) {
             Err(libc::ENOTSOCK) => {
-                if flags != 0 {
+                if flags & libc::MSG_DONTWAIT != 0 {
                     super::wait(fd, libc::POLLOUT, 0)?;
                 }
-                count(libc::writev(fd, pieces.as_ptr().cast(), pieces_used))
+                count(libc::writev(fd, pieces.as_ptr().cast(), 2))
             }
             other => other,
         }
