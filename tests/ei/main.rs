@@ -44,6 +44,11 @@ fn messages_are_the_same() {
 }
 
 #[test]
+fn sockets_of_the_program_are_called_the_same() {
+    compare("sockets", "sockets.c", &[], &[]);
+}
+
+#[test]
 fn structs_and_constants_are_the_same() {
     compare("layout", "layout.c", &[], &[]);
 }
@@ -98,6 +103,46 @@ fn a_static_node_stays_small() {
     assert!(size(&program) < 1536 * 1024, "the static node has {} bytes", size(&program));
     let shared = size(&ours().join("libei.so"));
     assert!(shared < 2048 * 1024, "libei.so has {shared} bytes");
+}
+
+/// Both libraries bring Rust's standard library; neither may see the other's.
+#[test]
+#[cfg(feature = "ffi")]
+fn both_libraries_link_into_one_program() {
+    let Some(erlnode) = erlnode_archive() else {
+        panic!("no liberlnode.a beside this test: cargo build --lib makes it");
+    };
+    let program = work().join("both");
+    for order in [[ours().join("libei.a"), erlnode.clone()], [erlnode.clone(), ours().join("libei.a")]] {
+        let out = Command::new("cc")
+            .args(["-w", "-D_REENTRANT"])
+            .arg(include(Side::Ours))
+            .arg(root().join("tests/ei/both.c"))
+            .args(&order)
+            .args(["-lpthread", "-ldl", "-lm", "-o"])
+            .arg(&program)
+            .output()
+            .expect("cc");
+        assert!(out.status.success(), "{order:?}: {}", String::from_utf8_lossy(&out.stderr));
+        let out = run(&program, &[]);
+        assert!(out.status.success(), "both: {}", String::from_utf8_lossy(&out.stdout));
+    }
+}
+
+/// The newest static library of the crate that cargo built for or beside this test.
+#[cfg(feature = "ffi")]
+fn erlnode_archive() -> Option<PathBuf> {
+    let here = std::env::current_exe().ok()?;
+    let deps = here.parent()?;
+    let entries = [deps, deps.parent()?].into_iter().filter_map(|dir| std::fs::read_dir(dir).ok()).flatten();
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            name.starts_with("liberlnode") && name.ends_with(".a")
+        })
+        .max_by_key(|path| path.metadata().and_then(|m| m.modified()).ok())
 }
 
 #[derive(Clone, Copy, PartialEq)]

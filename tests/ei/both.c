@@ -1,0 +1,18 @@
+/* libei and liberlnode in one program: a term written by one is read by the other. */
+#include <ei.h>
+#include <erlnode.h>
+#include <string.h>
+
+int main(void)
+{
+    ei_x_buff x;
+    char atom[MAXATOMLEN];
+    int index = 0, version, arity;
+
+    ei_x_new(&x);
+    if (ei_x_format(&x, "{hello, ~i}", 42) < 0 || ei_decode_version(x.buff, &index, &version) < 0
+        || ei_decode_tuple_header(x.buff, &index, &arity) < 0 || ei_decode_atom(x.buff, &index, atom) < 0)
+        return 1;
+    ei_x_free(&x);
+    return erln_abi() == ERLN_ABI && strcmp(atom, "hello") == 0 ? 0 : 2;
+}
