@@ -48,10 +48,10 @@ unsafe fn call(
     port: c_int,
     deadline: Deadline,
 ) -> Result<c_int, Failed> {
-    // SAFETY: the C caller's node is valid.
-    let (cbs, setup) = unsafe { ((*ec).cbs, (*ec).setup_context) };
     say(CONN, NAME, || format!("calling port {port}"));
-    let channel = Channel::open(cbs, setup).map_err(|error| Failed(ERL_CONNECT_FAIL, error))?;
+    // SAFETY: the C caller's node is valid.
+    let opened = unsafe { Channel::open((*ec).cbs, (*ec).setup_context) };
+    let channel = opened.map_err(|error| Failed(ERL_CONNECT_FAIL, error))?;
     let mut address = socket_address(address, port as u16);
     let place = (&raw mut address).cast::<c_void>();
     // SAFETY: the address is our own; the node is the caller's.

@@ -48,7 +48,8 @@ impl Epmd {
     /// Connects to the epmd of a host, of this one when no address is given.
     fn connect(address: Option<[u8; 4]>, ms: c_uint) -> Result<Self, Errno> {
         let deadline = Deadline::after(ms);
-        let channel = Channel::open(Channel::of_fd(-1).cbs, std::ptr::null_mut())?;
+        // SAFETY: the library's own callbacks want no context.
+        let channel = unsafe { Channel::open(Channel::of_fd(-1).cbs, std::ptr::null_mut())? };
         let fd = channel.fd()?;
         let mut address = socket_address(address.unwrap_or([127, 0, 0, 1]), port());
         let len = size_of::<libc::sockaddr_in>() as c_int;

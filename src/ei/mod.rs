@@ -13,6 +13,7 @@ pub mod big;
 mod bounds;
 pub mod compare;
 pub mod connect;
+mod control;
 pub mod decode;
 pub mod encode;
 pub mod epmd;

@@ -7,12 +7,14 @@
 mod atom;
 mod binary;
 mod fun;
+mod header;
 mod ids;
 mod number;
 
 pub use atom::*;
 pub use binary::*;
 pub use fun::*;
+pub use header::*;
 pub use ids::*;
 pub use number::*;
 

@@ -23,7 +23,7 @@ pub unsafe extern "C" fn ei_socket_ctx__(
     setup: *mut c_void,
 ) -> c_int {
     // SAFETY: the caller's promise.
-    number(Channel::open(cbs, setup).map(|channel| unsafe { *ctx = channel.ctx }))
+    unsafe { number(Channel::open(cbs, setup).map(|channel| *ctx = channel.ctx)) }
 }
 
 /// # Safety
@@ -215,7 +215,8 @@ pub unsafe extern "C" fn ei_socket_callbacks_have_writev__(cbs: *mut ei_socket_c
 /// `fd` is valid.
 #[no_mangle]
 pub unsafe extern "C" fn ei_socket__(fd: *mut c_int) -> c_int {
-    let opened = Channel::open(Channel::of_fd(-1).cbs, std::ptr::null_mut());
+    // SAFETY: the library's own callbacks want no context.
+    let opened = unsafe { Channel::open(Channel::of_fd(-1).cbs, std::ptr::null_mut()) };
     // SAFETY: the caller's promise.
     number(opened.and_then(|channel| channel.fd()).map(|number| unsafe { *fd = number }))
 }

@@ -256,12 +256,15 @@ impl Channel {
     }
 
     /// Opens a socket.
-    pub(crate) fn open(cbs: *mut ei_socket_callbacks, setup: *mut c_void) -> Result<Self, Errno> {
+    ///
+    /// # Safety
+    /// `cbs` is valid, and `setup` what its `socket` wants.
+    pub(crate) unsafe fn open(cbs: *mut ei_socket_callbacks, setup: *mut c_void) -> Result<Self, Errno> {
         let mut channel = Self { cbs, ctx: ptr::null_mut() };
         let Some(socket) = channel.callbacks().socket else {
             return Err(libc::ENOTSUP);
         };
-        // SAFETY: the callback fills in the context.
+        // SAFETY: the caller's promise; the callback fills in the context.
         again(|| unsafe { socket(&mut channel.ctx, setup) })?;
         Ok(channel)
     }
