@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import gc
+import importlib
 import os
 import re
 import select
@@ -808,7 +809,18 @@ def _reaches_in() -> bool:
     lock, as CPython with that lock allows."""
     if sys.implementation.name != "cpython" or os.environ.get("ERLNODE_CODEC") == "python":
         return False
-    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)()) and _in_main_interpreter()
+
+
+def _in_main_interpreter() -> bool:
+    """False in a sub-interpreter (mod_wsgi has some): the library knows the objects of one interpreter only."""
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        try:
+            module = importlib.import_module(name)
+            return bool(module.get_current() == module.get_main())
+        except (ImportError, AttributeError):
+            continue
+    return True
 
 
 def _introduce() -> Tuple[Callable[..., Any], ...]:
