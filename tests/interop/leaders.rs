@@ -148,10 +148,19 @@ fn a_beam_may_give_our_process_another_leader() {
 
 /// The console of an example: what Elixir prints there is its output, and what is typed there Elixir reads.
 #[test]
-fn elixir_reads_what_is_typed_on_our_standard_input() {
+fn elixir_reads_what_is_typed_on_the_standard_input_of_a_c_program() {
+    reads_what_is_typed("c");
+}
+
+#[test]
+fn elixir_reads_what_is_typed_on_the_standard_input_of_a_python_program() {
+    reads_what_is_typed("python");
+}
+
+fn reads_what_is_typed(language: &str) {
     let cluster = Cluster::new();
     let mut alex = cluster.beam("alex");
-    let mut console = cluster.example("c", "console", &[]);
+    let mut console = cluster.example(language, "console", &[]);
     alex.elixir("send({:console, :ours@localhost}, {:console, self()}); console = receive do pid -> pid end");
     alex.elixir("IO.puts(console, \"Hello\")");
     console.process().wait_line("Hello");
@@ -177,9 +186,18 @@ fn elixir_reads_what_is_typed_on_our_standard_input() {
 
 /// Kate prints on the terminal of whoever runs her.
 #[test]
-fn kate_says_her_name_on_the_terminal_of_whoever_asks() {
+fn kate_in_c_says_her_name_on_the_terminal_of_whoever_asks() {
+    says_her_name("c");
+}
+
+#[test]
+fn kate_in_python_says_her_name_on_the_terminal_of_whoever_asks() {
+    says_her_name("python");
+}
+
+fn says_her_name(language: &str) {
     let cluster = Cluster::new();
-    let kate = cluster.example("c", "spawn_link", &[]);
+    let kate = cluster.example(language, "spawn_link", &[]);
     let mut alex = cluster.iex("alex");
     for call in [
         "Node.spawn_link(:ours@localhost, Kate, :say_name, [])",

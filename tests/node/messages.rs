@@ -138,3 +138,106 @@ fn both_sides_dialling_at_once_end_with_one_connection() {
         assert_eq!(b.nodes(NodeFilter::Connected), [name_a]);
     }
 }
+
+/// The long form of the race between two nodes that stay: ten thousand times both call, one connection each time.
+#[test]
+fn crossing_calls_between_lasting_nodes_end_in_one_connection_each() {
+    let rounds = if std::env::var_os("ERLNODE_LONG").is_some() { 10_000 } else { 500 };
+    let cluster = Cluster::new();
+    let (a, in_a, b, in_b) = cluster.pair();
+    let (name_a, name_b) = (a.name(), b.name());
+    in_a.monitor_nodes(Default::default());
+    in_b.monitor_nodes(Default::default());
+    for round in 0..rounds {
+        std::thread::scope(|scope| {
+            let one = scope.spawn(|| a.connect(name_b.as_str(), PATIENCE));
+            let two = scope.spawn(|| b.connect(name_a.as_str(), PATIENCE));
+            one.join().unwrap().unwrap_or_else(|error| panic!("round {round}: {error}"));
+            two.join().unwrap().unwrap_or_else(|error| panic!("round {round}: {error}"));
+        });
+        assert_eq!(a.nodes(NodeFilter::Connected), [name_b.clone()], "round {round}");
+        assert_eq!(b.nodes(NodeFilter::Connected), [name_a.clone()], "round {round}");
+        assert_eq!(text(&in_a), format!("{{nodeup,{name_b}}}"), "round {round}");
+        assert_eq!(text(&in_b), format!("{{nodeup,{name_a}}}"), "round {round}");
+        let (from, to) = if round % 2 == 0 { (&a, &name_b) } else { (&b, &name_a) };
+        assert!(from.disconnect(to.as_str()).unwrap());
+        assert_eq!(text(&in_a), format!("{{nodedown,{name_b}}}"), "round {round}");
+        assert_eq!(text(&in_b), format!("{{nodedown,{name_a}}}"), "round {round}");
+    }
+}
+
+/// Connections are cut under load: what arrives of each is a prefix of what was sent on it, and the end is told after it.
+#[test]
+fn what_arrives_of_a_connection_is_a_prefix_of_what_was_sent() {
+    let cuts = if std::env::var_os("ERLNODE_LONG").is_some() { 2_000 } else { 100 };
+    let cluster = Cluster::new();
+    let (a, in_a, b, in_b) = cluster.pair();
+    in_b.monitor_nodes(Default::default());
+    let (to, name_a, name_b) = (Target::from(in_b.pid()), a.name(), b.name());
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let (mut received, mut lost) = (0u64, 0u64);
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let mut sent = 0u64;
+            let padding = "x".repeat(300);
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                let mut writer = erlnode::term::Writer::new();
+                // Now and then a big one, which leaves in fragments.
+                let size = if sent % 97 == 0 { 200_000 } else { sent as usize % 300 };
+                writer.tuple(2).i64(sent as i64).binary(padding.repeat(size / 300 + 1).as_bytes());
+                match in_a.send(&to, &writer.finish().unwrap(), PATIENCE) {
+                    // The number of a message that may or may not have left is not used again.
+                    Ok(()) | Err(Error::NoConnection { .. }) => sent += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            in_a.send(&to, &term("finished"), PATIENCE).unwrap();
+            sent
+        });
+        let mut expected = Some(0);
+        let mut cut = 0;
+        let (mut up, mut in_this) = (false, 0);
+        loop {
+            let message = next(&in_b);
+            match message.kind() {
+                erlnode::MessageKind::NodeUp => {
+                    assert!(!up, "two connections at a time");
+                    (up, in_this) = (true, 0);
+                }
+                erlnode::MessageKind::NodeDown => {
+                    assert!(up, "an end without a beginning");
+                    (up, expected) = (false, None);
+                }
+                _ => {
+                    assert!(up, "a message outside of any connection");
+                    let mut reader = message.reader();
+                    if reader.atom_is("finished") {
+                        break;
+                    }
+                    assert!(reader.tuple_of(2));
+                    let number = reader.u64().unwrap();
+                    assert!(number >= received + lost, "{number} came again");
+                    if let Some(expected) = expected {
+                        assert_eq!(number, expected, "a gap within a connection");
+                    }
+                    lost += number - received - lost;
+                    received += 1;
+                    expected = Some(number + 1);
+                    in_this += 1;
+                    if in_this == 200 && cut < cuts {
+                        cut += 1;
+                        // From both sides in turn.
+                        let (node, peer) = if cut % 2 == 0 { (&a, &name_b) } else { (&b, &name_a) };
+                        node.disconnect(peer.as_str()).unwrap();
+                    } else if cut == cuts {
+                        done.store(true, std::sync::atomic::Ordering::SeqCst);
+                    }
+                }
+            }
+        }
+        let sent = sender.join().unwrap();
+        lost += sent - received - lost;
+        eprintln!("{sent} sent = {received} received + {lost} lost with {cuts} connections");
+        assert!(lost < sent);
+    });
+}
