@@ -191,3 +191,44 @@ fn sending_to_a_node_that_is_not_connected_connects_first() {
     alex.elixir("send({:door, :ours@localhost}, {:hello, node()})");
     assert_eq!(next_text(&door), "{hello,alex@localhost}");
 }
+
+/// Scenario 2: connecting a hidden node to two others does not make those two one cluster.
+#[test]
+fn a_hidden_node_does_not_bring_others_together() {
+    let cluster = Cluster::new();
+    let (mut alex, mut kate) = (cluster.beam("alex"), cluster.beam("kate"));
+    let ours = cluster.node("ours");
+    for peer in [ALEX, "kate@localhost"] {
+        assert!(ours.ping(peer, Some(PATIENCE)).unwrap());
+    }
+    // Both have answered, and `global` of each has had the chance to tell the other's name.
+    for beam in [&mut alex, &mut kate] {
+        assert_eq!(beam.elixir(":global.sync(); Node.list(:connected)"), "[:ours@localhost]");
+    }
+}
+
+/// Scenario 3: the cookie file is made when it is missing, and one that others can read is refused with path and mode.
+#[test]
+fn a_cookie_file_is_made_for_us_alone_and_refused_when_it_is_not() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cookie-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(".erlang.cookie");
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    let ours = start(cluster.config("ours").cookie_file(&file));
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o400);
+    let cookie = std::fs::read_to_string(&file).unwrap();
+    assert!(cookie.trim().len() >= 20, "a cookie that can be guessed");
+    // A BEAM that is told the same cookie lets us in.
+    alex.elixir(&format!("Node.set_cookie(:ours@localhost, String.to_atom({:?}))", cookie.trim()));
+    ours.connect(ALEX, Some(PATIENCE)).unwrap();
+
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o440)).unwrap();
+    let error = Node::start(cluster.config("other").cookie_file(&file)).unwrap_err().to_string();
+    assert!(error.contains(&file.display().to_string()) && error.contains("440"), "{error}");
+    assert!(!error.contains(cookie.trim()), "the cookie is printed");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
