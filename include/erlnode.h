@@ -1309,6 +1309,29 @@ erln_status erln_node_connect(erln_node node,
 erln_status erln_node_disconnect(erln_node node,
                                  const char *peer);
 
+// Connects to a peer now and whenever the connection was lost, until the node stops: after pauses that grow from 1 to 30
+// seconds, with jitter. A connection ended by erln_node_disconnect stays ended until somebody connects.
+erln_status erln_node_keep_connected(erln_node node,
+                                     const char *peer);
+
+// Allows this peer, given as name@host, host or name@, and none but those allowed so far, to be connected, as
+// net_kernel:allow/1. The list cannot shrink; connections that exist stay.
+erln_status erln_node_allow(erln_node node,
+                            const char *peer);
+
+// Changes the silence, in milliseconds, after which a peer counts as dead, as net_kernel:set_net_ticktime/2. Change all
+// nodes of the cluster within the transition, in milliseconds too (OTP: 60,000): that long a node ticks by the shorter
+// of both times and judges its peers by the longer.
+erln_status erln_node_set_ticktime(erln_node node,
+                                   uint32_t ticktime_ms,
+                                   uint32_t transition_ms);
+
+// The silence, in milliseconds, after which a peer counts as dead.
+erln_status erln_node_ticktime(erln_node node, uint32_t *out_ms);
+
+// How many processes live on the node: mailboxes, calls being served, and a few of its own.
+erln_status erln_node_process_count(erln_node node, size_t *out);
+
 // Whether a peer can be connected and answers, as net_adm:ping/1. If not, `*out_pong` is false and erln_last_error tells why;
 // that is no failure of this call.
 erln_status erln_node_ping(erln_node node,

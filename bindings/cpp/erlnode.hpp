@@ -609,6 +609,16 @@ public:
         check(erln_node_connect(node_, peer.c_str(), timeout_ms));
     }
     void disconnect(const std::string &peer) { check(erln_node_disconnect(node_, peer.c_str())); }
+    void keep_connected(const std::string &peer) { check(erln_node_keep_connected(node_, peer.c_str())); }
+    void allow(const std::string &peer) { check(erln_node_allow(node_, peer.c_str())); }
+    void set_ticktime(std::uint32_t ticktime_ms, std::uint32_t transition_ms) {
+        check(erln_node_set_ticktime(node_, ticktime_ms, transition_ms));
+    }
+    std::uint32_t ticktime_ms() const {
+        std::uint32_t ticktime;
+        check(erln_node_ticktime(node_, &ticktime));
+        return ticktime;
+    }
     bool ping(const std::string &peer, int timeout_ms = ERLN_FOREVER) {
         bool pong;
         check(erln_node_ping(node_, peer.c_str(), timeout_ms, &pong));

@@ -6,6 +6,7 @@
 
 use std::ffi::c_char;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::bytes::{input, optional_text, text, timeout, Out};
 use super::config::erln_config;
@@ -107,6 +108,66 @@ pub unsafe extern "C" fn erln_node_disconnect(node: erln_node, peer: *const c_ch
         // SAFETY: the caller's text.
         let peer = unsafe { text(peer, "peer") }?;
         self::node(node)?.disconnect(peer)?;
+        Ok(())
+    })
+}
+
+/// Connects to a peer now and whenever the connection was lost, until the node stops: after pauses that grow from 1 to 30
+/// seconds, with jitter. A connection ended by erln_node_disconnect stays ended until somebody connects.
+#[no_mangle]
+pub unsafe extern "C" fn erln_node_keep_connected(node: erln_node, peer: *const c_char) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's text.
+        let peer = unsafe { text(peer, "peer") }?;
+        self::node(node)?.keep_connected(peer)
+    })
+}
+
+/// Allows this peer, given as name@host, host or name@, and none but those allowed so far, to be connected, as
+/// net_kernel:allow/1. The list cannot shrink; connections that exist stay.
+#[no_mangle]
+pub unsafe extern "C" fn erln_node_allow(node: erln_node, peer: *const c_char) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's text.
+        let peer = unsafe { text(peer, "peer") }?;
+        self::node(node)?.allow(&[peer])
+    })
+}
+
+/// Changes the silence, in milliseconds, after which a peer counts as dead, as net_kernel:set_net_ticktime/2. Change all
+/// nodes of the cluster within the transition, in milliseconds too (OTP: 60,000): that long a node ticks by the shorter
+/// of both times and judges its peers by the longer.
+#[no_mangle]
+pub extern "C" fn erln_node_set_ticktime(
+    node: erln_node,
+    ticktime_ms: u32,
+    transition_ms: u32,
+) -> erln_status {
+    guard(|| {
+        let (ticktime, transition) =
+            (Duration::from_millis(ticktime_ms.into()), Duration::from_millis(transition_ms.into()));
+        self::node(node)?.set_ticktime(ticktime, transition)
+    })
+}
+
+/// The silence, in milliseconds, after which a peer counts as dead.
+#[no_mangle]
+pub unsafe extern "C" fn erln_node_ticktime(node: erln_node, out_ms: *mut u32) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's output.
+        let out = unsafe { Out::new(out_ms, "out_ms") }?;
+        out.set(u32::try_from(self::node(node)?.ticktime().as_millis()).unwrap_or(u32::MAX));
+        Ok(())
+    })
+}
+
+/// How many processes live on the node: mailboxes, calls being served, and a few of its own.
+#[no_mangle]
+pub unsafe extern "C" fn erln_node_process_count(node: erln_node, out: *mut usize) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's output.
+        let out = unsafe { Out::new(out, "out") }?;
+        out.set(self::node(node)?.process_count());
         Ok(())
     })
 }

@@ -212,6 +212,11 @@ erln_status erln_node_port(erln_node node, uint16_t *out);
 erln_status erln_node_serves_epmd(erln_node node, bool *out);
 erln_status erln_node_connect(erln_node node, const char *peer, int32_t timeout_ms);
 erln_status erln_node_disconnect(erln_node node, const char *peer);
+erln_status erln_node_keep_connected(erln_node node, const char *peer);
+erln_status erln_node_allow(erln_node node, const char *peer);
+erln_status erln_node_set_ticktime(erln_node node, uint32_t ticktime_ms, uint32_t transition_ms);
+erln_status erln_node_ticktime(erln_node node, uint32_t *out_ms);
+erln_status erln_node_process_count(erln_node node, size_t *out);
 erln_status erln_node_ping(erln_node node, const char *peer, int32_t timeout_ms, bool *out_pong);
 erln_status erln_node_list(erln_node node, int32_t filter, erln_names **out);
 erln_status erln_node_whereis(erln_node node, const char *name, erln_pid *out);
@@ -471,6 +476,26 @@ def node_disconnect(node: int, peer: str) -> bool:
     was_connected = peer in node_list(node, "connected")
     check(lib.erln_node_disconnect(node, _text(peer)))
     return was_connected
+
+
+def node_keep_connected(node: int, peer: str) -> None:
+    check(lib.erln_node_keep_connected(node, _text(peer)))
+
+
+def node_allow(node: int, peer: str) -> None:
+    check(lib.erln_node_allow(node, _text(peer)))
+
+
+def node_set_ticktime(node: int, ticktime: float, transition: float) -> None:
+    check(lib.erln_node_set_ticktime(node, milliseconds(ticktime), milliseconds(transition)))
+
+
+def node_ticktime(node: int) -> float:
+    return int(_get(lib.erln_node_ticktime, node, c_uint32)) / 1000
+
+
+def node_process_count(node: int) -> int:
+    return int(_get(lib.erln_node_process_count, node, c_size_t))
 
 
 def node_ping(node: int, peer: str, timeout: Optional[float]) -> bool:

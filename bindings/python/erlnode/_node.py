@@ -140,6 +140,32 @@ class Node:
         """Ends the connection to a node; False if there was none."""
         return _abi.node_disconnect(self._handle, str(node))
 
+    def keep_connected(self, node: Union[Atom, str]) -> None:
+        """Connects to a node now and whenever the connection was lost, after pauses that grow from 1 to 30 seconds.
+
+        A connection that `disconnect` ended stays ended until somebody connects.
+        """
+        _abi.node_keep_connected(self._handle, str(node))
+
+    def allow(self, *nodes: Union[Atom, str]) -> None:
+        """Allows these nodes, and none but those allowed so far, to be connected: ``name@host``, ``host`` or ``name@``."""
+        for node in nodes:
+            _abi.node_allow(self._handle, str(node))
+
+    @property
+    def ticktime(self) -> float:
+        """Seconds of silence after which a peer counts as dead; the same in the whole cluster."""
+        return _abi.node_ticktime(self._handle)
+
+    def set_ticktime(self, seconds: float, transition: float = 60) -> None:
+        """Changes `ticktime`, as ``net_kernel:set_net_ticktime/2``: change all nodes of the cluster within ``transition``."""
+        _abi.node_set_ticktime(self._handle, seconds, transition)
+
+    @property
+    def process_count(self) -> int:
+        """How many processes live here: mailboxes, calls being served, and a few of the node's own."""
+        return _abi.node_process_count(self._handle)
+
     def ping(self, node: Union[Atom, str], timeout: Optional[float] = None) -> bool:
         """True if the node can be connected and answers, as ``net_adm:ping/1``."""
         return interruptible(_abi.node_ping, self._handle, str(node), timeout)
