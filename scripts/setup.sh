@@ -11,7 +11,7 @@ required=(cc:gcc c++:g++ python3:python3)
 optional=()
 case $mode in
   build) ;;
-  test) optional=(erl:erlang-nox elixir:elixir erl_call:erlang-dev pkg-config:pkg-config cmake:cmake) ;;
+  test) optional=(erl:erlang-nox elixir:elixir erl_call:erlang-dev pkg-config:pkg-config cmake:cmake valgrind:valgrind) ;;
   matrix) optional=(erl:erlang-nox elixir:elixir debootstrap:debootstrap) ;;
   *) die "usage: setup.sh build|test|matrix" ;;
 esac
