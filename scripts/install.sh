@@ -15,7 +15,7 @@ files=(
   "$libdir/libei.so" "$libdir/libei.a" "$libdir/libei_st.a"
   "$libdir/pkgconfig/erlnode.pc"
   "$libdir/cmake/erlnode/erlnodeConfig.cmake" "$libdir/cmake/erlnode/erlnodeConfigVersion.cmake"
-  "$includedir/erlnode.h" "$includedir/erlnode.hpp" "$includedir/ei.h"
+  "$includedir/erlnode.h" "$includedir/erlnode.hpp" "$includedir/ei.h" "$includedir/ei_connect.h" "$includedir/eicode.h"
 )
 
 # fill TEMPLATE TARGET: puts this installation's paths and numbers into a template.
@@ -36,9 +36,10 @@ case ${1:-} in
     put 755 build/lib/libei.so "$libdir/libei.so"
     put 644 build/lib/libei.a "$libdir/libei.a"
     put 644 build/lib/libei_st.a "$libdir/libei_st.a"
+    put 644 build/lib/libei_st.a "$libdir/libei_st.a"
     put 644 include/erlnode.h "$includedir/erlnode.h"
     put 644 bindings/cpp/erlnode.hpp "$includedir/erlnode.hpp"
-    put 644 include/ei.h "$includedir/ei.h"
+    for header in ei ei_connect eicode; do put 644 "include/$header.h" "$includedir/$header.h"; done
     fill bindings/pkgconfig/erlnode.pc.in "$libdir/pkgconfig/erlnode.pc"
     fill bindings/cmake/erlnodeConfig.cmake.in "$libdir/cmake/erlnode/erlnodeConfig.cmake"
     fill bindings/cmake/erlnodeConfigVersion.cmake.in "$libdir/cmake/erlnode/erlnodeConfigVersion.cmake"

@@ -105,6 +105,12 @@ fn a_static_node_stays_small() {
     assert!(shared < 2048 * 1024, "libei.so has {shared} bytes");
 }
 
+#[test]
+fn a_million_levels_do_not_touch_the_stack() {
+    let out = run(&built("deep", "deep.c", Side::Ours, &[]), &[]);
+    assert!(out.status.success(), "{} {}", out.status, String::from_utf8_lossy(&out.stdout));
+}
+
 /// Both libraries bring Rust's standard library; neither may see the other's.
 #[test]
 #[cfg(feature = "ffi")]
