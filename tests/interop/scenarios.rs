@@ -43,9 +43,10 @@ fn an_exported_function_prints_on_the_terminal_of_the_caller(language: &str) {
     alex.type_line("Node.spawn_link(:ours@localhost, &Kate.say_name/0)");
     wait_shown(&alex, HELLO, 2);
     alex.type_line("{pid, ref} = Node.spawn_monitor(:ours@localhost, Kate, :say_name, [])");
+    // Shown before the next line is typed, so that the answer to that stands alone.
+    wait_shown(&alex, HELLO, 3);
     let down = "receive do {:DOWN, ^ref, :process, ^pid, reason} -> {node(pid), reason} end";
     assert_eq!(alex.type_line(down).lines().last(), Some("{:ours@localhost, :normal}"));
-    wait_shown(&alex, HELLO, 3);
     // A closure whose code we cannot have ends as on a BEAM without its module.
     alex.type_line("{pid, ref} = Node.spawn_monitor(:ours@localhost, fn -> Kate.say_name() end)");
     let reason = alex.type_line(down);
