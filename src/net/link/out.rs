@@ -1,0 +1,397 @@
+//! The outgoing side of a link: encoding into the queue, and who hands it to the kernel.
+//!
+//! Always true: packets leave in the order they were appended; whoever set `writing` is the only one who writes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use parking_lot::MutexGuard;
+
+use super::{DownReason, Link};
+use crate::error::{Error, Result};
+use crate::log;
+use crate::proto::control::{AltactSignal, Control, SignalTarget};
+use crate::proto::flags::Flags;
+use crate::proto::header::{Fragmenter, PacketWriter};
+use crate::term::{Pid, Reference};
+
+/// Sends that follow each other faster than this are a burst.
+const BURST_GAP: Duration = Duration::from_micros(25);
+/// Length of a burst after which appending beats writing.
+const BURST_LENGTH: u32 = 4;
+/// How much of a big message waits in the queue at a time: enough for the kernel, little enough that other senders'
+/// messages and ticks are not held up.
+const AHEAD: usize = 256 << 10;
+/// Buffers above this are given back after use.
+const KEEP_BUFFER: usize = 512 << 10;
+
+/// What is left of a message in fragments. Other packets pass between its pieces; dropped before its end, what is left
+/// is appended at once, for half a message cannot be taken back.
+pub(crate) struct Rest<'a> {
+    link: &'a Link,
+    from: Option<Pid>,
+    fragments: Fragmenter<&'a [u8]>,
+}
+
+impl Rest<'_> {
+    /// Appends what the queue has room for; true when nothing is left.
+    pub(crate) fn advance(&mut self) -> Result<bool> {
+        let mut out = self.link.out.lock();
+        if out.closed {
+            return Err(self.link.lost());
+        }
+        while out.waiting() < AHEAD && self.fragments.write_next(&mut out.buffer) {}
+        out.packets += 1;
+        let done = self.fragments.is_done();
+        if done {
+            self.link.whole(&mut out, self.from.take());
+        }
+        self.link.push_now(out);
+        Ok(done)
+    }
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        if self.fragments.is_done() {
+            return;
+        }
+        let mut out = self.link.out.lock();
+        if !out.closed {
+            while self.fragments.write_next(&mut out.buffer) {}
+            self.link.whole(&mut out, self.from.take());
+            self.link.push_now(out);
+        }
+    }
+}
+
+/// The outgoing side.
+pub(super) struct Out {
+    pub(super) encoder: PacketWriter,
+    /// Packets that nobody has begun to write.
+    pub(super) buffer: Vec<u8>,
+    /// Bytes that somebody is writing, for the count of what waits.
+    pub(super) in_batch: usize,
+    /// Left over by a sender the kernel stopped; the writer task goes on with it.
+    pub(super) rest: Vec<u8>,
+    /// An emptied buffer to be used again.
+    pub(super) spare: Vec<u8>,
+    /// Somebody writes: appending is enough.
+    pub(super) writing: bool,
+    /// Packets appended so far; the ticker compares it.
+    pub(super) packets: u64,
+    pub(super) burst: u32,
+    pub(super) last_send: Instant,
+    pub(super) closed: bool,
+    /// Senders of big messages that have begun to leave.
+    pub(super) unfinished: Vec<Pid>,
+    /// Signals of these senders: nothing a process signals overtakes what it sent.
+    pub(super) delayed: Vec<(Control, Option<Bytes>)>,
+}
+
+impl Out {
+    pub(super) fn new(flags: Flags) -> Out {
+        Out {
+            encoder: PacketWriter::new(flags),
+            buffer: Vec::new(),
+            in_batch: 0,
+            rest: Vec::new(),
+            spare: Vec::new(),
+            writing: false,
+            packets: 0,
+            burst: 0,
+            last_send: Instant::now(),
+            closed: false,
+            unfinished: Vec::new(),
+            delayed: Vec::new(),
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.buffer.len() + self.in_batch
+    }
+}
+
+/// What [`Link::begin`] did with a message.
+pub(crate) enum Begun<'a> {
+    /// It is in the queue.
+    Sent,
+    /// Its first fragment is; the rest goes as the queue empties.
+    Rest(Rest<'a>),
+    /// The queue is full with so many bytes; nothing was appended.
+    Busy(usize),
+}
+
+impl Link {
+    /// Waits for room in the queue; make it before looking, so that no wake-up is missed.
+    pub(crate) fn room(&self) -> tokio::sync::futures::Notified<'_> {
+        self.room.notified()
+    }
+
+    /// The form in which this peer takes a message to a pid.
+    pub(crate) fn send_control(&self, from: Pid, to: Pid) -> Control {
+        match self.flags.has(Flags::SEND_SENDER) {
+            true => Control::SendSender { from, to, token: None },
+            false => Control::Send { to, token: None },
+        }
+    }
+
+    /// The form in which this peer takes a message to an alias.
+    pub(crate) fn alias_control(&self, from: Pid, to: Reference) -> Control {
+        if self.flags.has(Flags::ALTACT_SIG) {
+            let to = SignalTarget::Alias(to);
+            Control::AltactSignal(Box::new(AltactSignal {
+                priority: false,
+                exit: false,
+                from,
+                to,
+                token: None,
+            }))
+        } else {
+            Control::AliasSend { from, to, token: None }
+        }
+    }
+
+    /// Appends a message if the queue has room.
+    pub(crate) fn begin<'a>(&'a self, control: &Control, payload: &'a [u8]) -> Result<Begun<'a>> {
+        let mut out = self.out.lock();
+        let waiting = out.waiting();
+        if waiting >= self.busy_limit && !out.closed {
+            return Ok(Begun::Busy(waiting));
+        }
+        if out.encoder.needs_fragments(payload.len()) && !out.closed {
+            let Out { encoder, buffer, packets, .. } = &mut *out;
+            let fragments = encoder.fragments(buffer, control, payload)?;
+            *packets += 1;
+            let from = control.sender().cloned();
+            out.unfinished.extend(from.clone());
+            self.push(out);
+            return Ok(Begun::Rest(Rest { link: self, from, fragments }));
+        }
+        self.append(&mut out, control, Some(payload))?;
+        self.push(out);
+        Ok(Begun::Sent)
+    }
+
+    /// Appends a signal whether there is room or not.
+    pub(crate) fn signal(&self, control: &Control, payload: Option<&[u8]>) -> Result<()> {
+        let mut out = self.out.lock();
+        if !out.unfinished.is_empty() && !out.closed {
+            if let Some(from) = control.sender() {
+                if out.unfinished.contains(from) {
+                    out.delayed.push((control.clone(), payload.map(Bytes::copy_from_slice)));
+                    return Ok(());
+                }
+            }
+        }
+        self.append(&mut out, control, payload)?;
+        self.push(out);
+        Ok(())
+    }
+
+    /// A big message of `from` has left whole: its signals may follow.
+    pub(super) fn whole(&self, out: &mut Out, from: Option<Pid>) {
+        let Some(from) = from else { return };
+        if let Some(place) = out.unfinished.iter().position(|sender| *sender == from) {
+            out.unfinished.swap_remove(place);
+        }
+        if out.unfinished.contains(&from) {
+            return;
+        }
+        for (control, payload) in std::mem::take(&mut out.delayed) {
+            if control.sender() != Some(&from) {
+                out.delayed.push((control, payload));
+            } else if let Err(error) = self.append(out, &control, payload.as_deref()) {
+                log::warn(format_args!("a signal to {} could not be written: {error}", self.peer));
+            }
+        }
+    }
+
+    pub(super) fn append(&self, out: &mut Out, control: &Control, payload: Option<&[u8]>) -> Result<()> {
+        if out.closed {
+            return Err(self.lost());
+        }
+        let Out { encoder, buffer, packets, .. } = out;
+        *packets += 1;
+        match (self.old_form(control, payload), payload) {
+            (Some(control), _) => encoder.message(buffer, &control, None),
+            (None, Some(payload)) if encoder.needs_fragments(payload.len()) => {
+                let mut fragments = encoder.fragments(buffer, control, payload)?;
+                while fragments.write_next(buffer) {}
+                Ok(())
+            }
+            (None, payload) => encoder.message(buffer, control, payload),
+        }
+    }
+
+    /// The form of a signal for peers that want reasons inside the control tuple, or know no unlink ids.
+    pub(super) fn old_form(&self, control: &Control, payload: Option<&[u8]>) -> Option<Control> {
+        let reason = || Bytes::copy_from_slice(payload.unwrap_or_default());
+        let old = |flag| !self.flags.has(flag);
+        match control {
+            Control::PayloadExit { from, to, .. } if old(Flags::EXIT_PAYLOAD) => {
+                Some(Control::Exit { from: from.clone(), to: to.clone(), token: None, reason: reason() })
+            }
+            Control::PayloadExit2 { from, to, .. } if old(Flags::EXIT_PAYLOAD) => {
+                Some(Control::Exit2 { from: from.clone(), to: to.clone(), token: None, reason: reason() })
+            }
+            Control::PayloadMonitorPExit { from, to, reference } if old(Flags::EXIT_PAYLOAD) => {
+                let (from, to, reference) = (from.clone(), to.clone(), reference.clone());
+                Some(Control::MonitorPExit { from, to, reference, reason: reason() })
+            }
+            Control::UnlinkId { from, to, .. } if old(Flags::UNLINK_ID) => {
+                Some(Control::Unlink { from: from.clone(), to: to.clone() })
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn lost(&self) -> Error {
+        Error::NoConnection { node: self.peer.to_string(), why: "the connection was lost".into() }
+    }
+
+    /// Sees to it that somebody writes what was appended: this thread if the link is idle, else the one that writes
+    /// already, and in a burst the writer task.
+    pub(super) fn push<'a>(&'a self, mut out: MutexGuard<'a, Out>) {
+        if out.writing {
+            return;
+        }
+        let now = Instant::now();
+        out.burst = if now - out.last_send < BURST_GAP { out.burst.saturating_add(1) } else { 0 };
+        out.last_send = now;
+        out.writing = true;
+        if out.burst >= BURST_LENGTH && self.runtime.is_driven() {
+            drop(out);
+            self.write.notify_one();
+            return;
+        }
+        self.write_here(out);
+    }
+
+    /// Writes on this thread unless somebody writes already.
+    pub(super) fn push_now<'a>(&'a self, mut out: MutexGuard<'a, Out>) {
+        if !out.writing {
+            out.writing = true;
+            self.write_here(out);
+        }
+    }
+
+    /// Writes on this thread until the queue is empty or the kernel takes no more.
+    pub(super) fn write_here<'a>(&'a self, mut out: MutexGuard<'a, Out>) {
+        loop {
+            let spare = std::mem::take(&mut out.spare);
+            let mut batch = std::mem::replace(&mut out.buffer, spare);
+            out.in_batch = batch.len();
+            drop(out);
+            let sent = self.write_some(&batch);
+            out = self.out.lock();
+            out.in_batch -= sent;
+            if out.in_batch > 0 && !out.closed {
+                batch.drain(..sent);
+                out.rest = batch;
+                drop(out);
+                self.write.notify_one();
+                return;
+            }
+            Self::keep(&mut out, batch);
+            if out.buffer.is_empty() || out.closed {
+                out.writing = false;
+                drop(out);
+                self.room.notify_waiters();
+                return;
+            }
+        }
+    }
+
+    /// Bytes of `batch` that the kernel took without waiting. An error ends the connection.
+    pub(super) fn write_some(&self, batch: &[u8]) -> usize {
+        let mut sent = 0;
+        while sent < batch.len() {
+            match self.transport.try_send(&batch[sent..]) {
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    self.close(DownReason::ConnectionClosed);
+                    break;
+                }
+            }
+        }
+        sent
+    }
+
+    pub(super) fn keep(out: &mut Out, mut batch: Vec<u8>) {
+        if batch.capacity() <= KEEP_BUFFER {
+            batch.clear();
+            out.spare = batch;
+        }
+    }
+
+    /// The writer task: writes what senders left to it.
+    pub(super) async fn write_on(self: Arc<Self>) {
+        loop {
+            self.write.notified().await;
+            if self.write_batches().await.is_err() {
+                self.close(DownReason::ConnectionClosed);
+            }
+            let out = self.out.lock();
+            if out.closed {
+                return;
+            }
+        }
+    }
+
+    pub(super) async fn write_batches(&self) -> std::io::Result<()> {
+        loop {
+            let batch = {
+                let mut out = self.out.lock();
+                if out.closed || !out.writing {
+                    return Ok(());
+                }
+                let mut batch = std::mem::take(&mut out.rest);
+                if batch.is_empty() {
+                    let spare = std::mem::take(&mut out.spare);
+                    batch = std::mem::replace(&mut out.buffer, spare);
+                }
+                out.in_batch = batch.len();
+                if batch.is_empty() {
+                    out.writing = false;
+                    Self::keep(&mut out, batch);
+                    return Ok(());
+                }
+                batch
+            };
+            let mut sent = 0;
+            while sent < batch.len() {
+                let count = self.transport.send_some(&batch[sent..]).await?;
+                sent += count;
+                let waiting = {
+                    let mut out = self.out.lock();
+                    out.in_batch -= count;
+                    out.waiting()
+                };
+                if waiting < AHEAD.min(self.busy_limit) {
+                    self.room.notify_waiters();
+                }
+            }
+            Self::keep(&mut self.out.lock(), batch);
+        }
+    }
+
+    /// Waits until the kernel has taken everything that was sent, on this thread.
+    pub(crate) fn drain(&self, deadline: Instant) {
+        loop {
+            let room = self.room();
+            {
+                let out = self.out.lock();
+                if out.closed || out.waiting() == 0 {
+                    return;
+                }
+            }
+            if self.runtime.wait(room, Some(deadline), false).is_none() {
+                return;
+            }
+        }
+    }
+}
