@@ -73,6 +73,10 @@ static void nodes() {
     erlnode::Node a(erlnode::Config("ffi_cpp_a@localhost").cookie("cpp-test"));
     erlnode::Node b(erlnode::Config("ffi_cpp_b@localhost").cookie("cpp-test"));
     CHECK(a.name() == "ffi_cpp_a@localhost");
+    a.set_ticktime(8000, 0);
+    CHECK(a.ticktime_ms() == 8000);
+    CHECK(status_of([&] { a.set_ticktime(0, 0); }) == ERLN_ERR_ARGUMENT);
+    a.keep_connected("ffi_cpp_b@localhost");
     erlnode::Mailbox box = a.mailbox("server"), client = b.mailbox();
     CHECK(b.ping(a.name(), patience_ms));
     CHECK(!b.ping("ffi_cpp_nobody@localhost", patience_ms));

@@ -173,6 +173,40 @@ class OneNode(unittest.TestCase):
         self.assertIs(self.box.receive(5, reference)[4], Atom("noproc"))
 
 
+class Settings(unittest.TestCase):
+    def test_the_ticktime_changes_while_the_node_runs(self) -> None:
+        with Node(name(), cookie=COOKIE) as node:
+            self.assertEqual(node.ticktime, 60)
+            node.set_ticktime(8, transition=0)
+            self.assertEqual(node.ticktime, 8)
+            with self.assertRaises(ValueError):
+                node.set_ticktime(0)
+
+    def test_an_allow_list_says_no_and_grows(self) -> None:
+        with Node(name(), cookie=COOKIE) as one, Node(name(), cookie=COOKIE) as other:
+            one.allow("nobody@localhost")
+            with self.assertRaises(erlnode.ConnectError):
+                one.connect(other.name, timeout=5)
+            one.allow(other.name)
+            one.connect(other.name, timeout=5)
+
+    def test_a_kept_connection_comes_back_by_itself(self) -> None:
+        with Node(name(), cookie=COOKIE) as one, Node(name(), cookie=COOKIE) as other, one.mailbox() as box:
+            box.monitor_nodes()
+            one.keep_connected(other.name)
+            self.assertEqual(box.receive(10), (Atom("nodeup"), Atom(other.name)))
+            other.disconnect(one.name)
+            self.assertEqual(box.receive(10), (Atom("nodedown"), Atom(other.name)))
+            self.assertEqual(box.receive(10), (Atom("nodeup"), Atom(other.name)))
+
+    def test_processes_are_counted(self) -> None:
+        with Node(name(), cookie=COOKIE) as node:
+            before = node.process_count
+            with node.mailbox():
+                self.assertEqual(node.process_count, before + 1)
+            self.assertEqual(node.process_count, before)
+
+
 class TwoNodes(unittest.TestCase):
     def setUp(self) -> None:
         self.a = Node(name("a"), cookie=COOKIE, visible=True)
