@@ -10,10 +10,12 @@ pub struct Iex {
     name: String,
     /// Where the output of the last line that was typed begins.
     seen: usize,
+    /// Lines typed so far.
+    lines: usize,
 }
 
 impl Iex {
-    /// Starts `iex` and waits for its first prompt.
+    /// Starts `iex` and waits until it answers.
     pub fn start(options: &Options) -> Iex {
         let mut command = runtime::command("iex");
         let kind = if options.name.contains('.') { "--name" } else { "--sname" };
@@ -25,8 +27,9 @@ impl Iex {
         }
         command.args(["--erl", &flags]).env("ERL_EPMD_PORT", options.epmd_port.to_string());
         let process = Process::spawn(&options.name, &mut command);
-        let mut iex = Iex { process, name: options.name.clone(), seen: 0 };
-        iex.wait_prompt();
+        let mut iex = Iex { process, name: options.name.clone(), seen: 0, lines: 0 };
+        // What it says on starting belongs to no line.
+        iex.type_line(":hello");
         iex
     }
 
@@ -35,10 +38,19 @@ impl Iex {
         &self.name
     }
 
-    /// Types one line and returns what stands between it and the next prompt.
+    /// Types one line and returns what is shown until its end, without prompts.
     pub fn type_line(&mut self, line: &str) -> String {
-        self.process.write(&format!("{line}\n"));
-        self.wait_prompt()
+        // A prompt cannot tell: iex shows it again whenever another process prints. So a second line follows, and
+        // its value is the end of the first one's output.
+        self.lines += 1;
+        let end = format!(":end_of_line_{}", self.lines);
+        self.process.write(&format!("{line}\n{end}\n"));
+        let (shown, used) = self.process.wait_output(line, self.seen, |output| {
+            let start = output.find(&format!("{end}\n"))?;
+            Some((output[..start].to_owned(), start + end.len() + 1))
+        });
+        self.seen += used;
+        self.without_prompts(&shown)
     }
 
     /// The process behind it.
@@ -46,16 +58,14 @@ impl Iex {
         &self.process
     }
 
-    /// Waits for the next `iex(NAME)N> `. The number grows only when a line was not an error.
-    fn wait_prompt(&mut self) -> String {
-        // Without a terminal there is no echo and no line break after a prompt.
+    /// Without a terminal there is no echo, and no line break after a prompt `iex(NAME)N> `.
+    fn without_prompts(&self, shown: &str) -> String {
         let prompt = format!("iex({})", self.name);
-        let (shown, used) = self.process.wait_output("a prompt", self.seen, |output| {
-            let start = output.find(&prompt)?;
-            let number = output[start + prompt.len()..].find("> ")?;
-            Some((output[..start].to_owned(), start + prompt.len() + number + "> ".len()))
-        });
-        self.seen += used;
-        shown.trim().to_owned()
+        let mut parts = shown.split(&prompt);
+        let mut kept = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            kept.push_str(part.split_once("> ").map_or(part, |(_, after)| after));
+        }
+        kept.trim().to_owned()
     }
 }
