@@ -54,7 +54,9 @@ class Request:
         """Prints where the caller's output belongs: on its terminal, whichever node that is on."""
         if self._box is None:
             raise ClosedError("request has no mailbox to print from")
-        self._box.put_chars(self.group_leader, sep.join(map(str, values)) + end, PRINT_SECONDS)
+        # From a mailbox of its own: whoever serves requests takes every message out of theirs, this reply too.
+        with self._box.node.mailbox() as box:
+            box.put_chars(self.group_leader, sep.join(map(str, values)) + end, PRINT_SECONDS)
 
     def reply(self, result: Term) -> None:
         """Answers with a result. A call that was spawned ends with reason ``normal``."""
