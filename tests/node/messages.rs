@@ -155,8 +155,8 @@ fn crossing_calls_between_lasting_nodes_end_in_one_connection_each() {
             one.join().unwrap().unwrap_or_else(|error| panic!("round {round}: {error}"));
             two.join().unwrap().unwrap_or_else(|error| panic!("round {round}: {error}"));
         });
-        assert_eq!(a.nodes(NodeFilter::Connected), [name_b.clone()], "round {round}");
-        assert_eq!(b.nodes(NodeFilter::Connected), [name_a.clone()], "round {round}");
+        assert_eq!(a.nodes(NodeFilter::Connected), std::slice::from_ref(&name_b), "round {round}");
+        assert_eq!(b.nodes(NodeFilter::Connected), std::slice::from_ref(&name_a), "round {round}");
         assert_eq!(text(&in_a), format!("{{nodeup,{name_b}}}"), "round {round}");
         assert_eq!(text(&in_b), format!("{{nodeup,{name_a}}}"), "round {round}");
         let (from, to) = if round % 2 == 0 { (&a, &name_b) } else { (&b, &name_a) };
