@@ -46,17 +46,21 @@ class Interrupts(unittest.TestCase):
         self.interrupt("box.receive(reference=node.make_reference())")
 
     def test_ctrl_c_ends_a_wait_for_a_silent_peer(self) -> None:
-        with Program(HEAD + "print('up', flush=True); sys.stdin.readline()", name("silent")) as peer:
-            self.assertEqual(peer.line(), "up")
-            peer.process.send_signal(signal.SIGSTOP)
-            try:
-                silent = peer.process.args[-1]
-                for wait in ("node.connect({!r})", "node.ping({!r})", "node.send(('x', {!r}), 1)", "node.call(('x', {!r}), 1, 60)",
-                             "node.rpc({!r}, 'm', 'f', [], 60)"):  # fmt: skip
-                    with self.subTest(wait):
-                        self.interrupt(wait.format(silent))
-            finally:
-                peer.process.send_signal(signal.SIGCONT)
+        up = HEAD + "print('up', flush=True); sys.stdin.readline()"
+        # Where no epmd runs the first of the two serves it, and that must not be the one that falls silent.
+        with Program(up, name("epmd")) as first:
+            self.assertEqual(first.line(), "up")
+            with Program(up, name("silent")) as peer:
+                self.assertEqual(peer.line(), "up")
+                peer.process.send_signal(signal.SIGSTOP)
+                try:
+                    silent = peer.process.args[-1]
+                    for wait in ("node.connect({!r})", "node.ping({!r})", "node.send(('x', {!r}), 1)",
+                                 "node.call(('x', {!r}), 1, 60)", "node.rpc({!r}, 'm', 'f', [], 60)"):  # fmt: skip
+                        with self.subTest(wait):
+                            self.interrupt(wait.format(silent))
+                finally:
+                    peer.process.send_signal(signal.SIGCONT)
 
     def test_ctrl_c_ends_an_iteration(self) -> None:
         self.interrupt("list(box)")
