@@ -9,7 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::node::message::{Message, MessageKind};
-use crate::node::process::{LinkState, Process, Relations};
+use crate::node::process::Process;
+use crate::node::relations::{LinkState, Relations};
 use crate::node::Inner;
 use crate::proto::control::Control;
 use crate::proto::flags::Flags;

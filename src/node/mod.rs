@@ -14,7 +14,9 @@ mod aliases;
 pub mod config;
 mod cookies;
 pub mod events;
+mod exports;
 mod host;
+mod identity;
 mod keeper;
 pub(crate) mod links;
 pub mod mailbox;
@@ -23,6 +25,7 @@ mod monitors;
 mod peers;
 pub mod process;
 mod registry;
+pub(crate) mod relations;
 pub(crate) mod router;
 pub mod send;
 mod signals;
@@ -40,21 +43,20 @@ use parking_lot::{Mutex, RwLock};
 use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result};
-use crate::log;
 use crate::net::epmd::{EpmdConfig, Registration};
 use crate::net::link::{DownReason, Link};
 use crate::net::listen;
 use crate::node::config::Config;
 use crate::node::cookies::Cookies;
 use crate::node::events::Events;
+use crate::node::exports::Exports;
+use crate::node::identity::Identity;
 use crate::node::mailbox::{Mailbox, MailboxOptions};
 use crate::node::peers::{random_u32, Peers};
 use crate::node::process::Process;
 use crate::node::registry::Registry;
-use crate::node::spawn::{Exports, Request};
+use crate::node::spawn::Request;
 use crate::proto::epmd::NodeInfo;
-use crate::proto::handshake::Established;
-use crate::proto::name::NodeName;
 use crate::runtime::{self, Runtime};
 use crate::term::{Atom, Pid, Reference};
 
@@ -86,16 +88,6 @@ pub enum NodeFilter {
     Known,
     /// This node itself.
     This,
-}
-
-/// What the node is called at present.
-#[derive(Clone)]
-struct Identity {
-    name: Option<NodeName>,
-    atom: Atom,
-    creation: u32,
-    /// The peer that granted the name; it is lost with the connection to it.
-    granted_by: Option<Atom>,
 }
 
 /// Everything a node consists of; services and the FFI hold it by [`Node`].
@@ -369,74 +361,6 @@ pub(crate) fn check_term(encoded: &[u8]) -> Result<()> {
 }
 
 impl Inner {
-    pub(crate) fn name(&self) -> Atom {
-        self.identity.read().atom.clone()
-    }
-
-    pub(crate) fn node_name(&self) -> Option<NodeName> {
-        self.identity.read().name.clone()
-    }
-
-    pub(crate) fn creation(&self) -> u32 {
-        self.identity.read().creation
-    }
-
-    pub(crate) fn is_our_name(&self, node: &Atom) -> bool {
-        self.identity.read().atom == *node
-    }
-
-    /// True for pids that bear our name, of this life or an earlier one.
-    pub(crate) fn is_local(&self, pid: &Pid) -> bool {
-        self.is_our_name(&pid.node)
-    }
-
-    pub(crate) fn pid_of(&self, process: &Process) -> Pid {
-        let identity = self.identity.read();
-        Pid {
-            node: identity.atom.clone(),
-            id: process.id,
-            serial: process.serial,
-            creation: identity.creation,
-        }
-    }
-
-    /// The pid that stands for the node where no process is concerned.
-    pub(crate) fn node_pid(&self) -> Pid {
-        let identity = self.identity.read();
-        Pid { node: identity.atom.clone(), id: 0, serial: 0, creation: identity.creation }
-    }
-
-    /// The living process with this pid.
-    pub(crate) fn find(&self, pid: &Pid) -> Option<Arc<Process>> {
-        {
-            let identity = self.identity.read();
-            if identity.atom != pid.node || identity.creation != pid.creation {
-                return None;
-            }
-        }
-        self.processes.get(pid.id, pid.serial)
-    }
-
-    pub(crate) fn make_ref(&self) -> Reference {
-        self.reference_of(self.references.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// What tells references of this life of the node apart; `None` for those of others.
-    pub(crate) fn number_of(&self, reference: &Reference) -> Option<u64> {
-        match *reference.words() {
-            [low, high, salt] if salt == self.reference_salt => Some(u64::from(high) << 18 | u64::from(low)),
-            _ => None,
-        }
-    }
-
-    /// The reference with this number.
-    pub(crate) fn reference_of(&self, number: u64) -> Reference {
-        let identity = self.identity.read();
-        // The first word stays under 2^18: BEAMs refuse larger ones for refs that name themselves.
-        let words = [(number & 0x3ffff) as u32, (number >> 18) as u32, self.reference_salt];
-        Reference::new(identity.atom.clone(), identity.creation, &words).expect("three words are allowed")
-    }
-
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
     }
@@ -449,51 +373,6 @@ impl Inner {
             true => Err(Error::Closed("node")),
             false => Ok(()),
         }
-    }
-
-    /// A node started as `undefined` asks the first peer it calls for a name.
-    pub(crate) fn asks_for_name(&self) -> bool {
-        self.config.name == UNDEFINED
-    }
-
-    pub(crate) fn host(&self) -> Result<String> {
-        host::own_host(self.config.names)
-    }
-
-    /// Takes the name that a peer granted.
-    pub(crate) fn adopt_name(&self, established: &Established, peer: &Atom) {
-        let mut identity = self.identity.write();
-        if identity.name.is_some() {
-            return;
-        }
-        if let Ok(atom) = Atom::new(established.ours.as_str()) {
-            log::info(format_args!("{peer} granted the name {atom}"));
-            *identity = Identity {
-                name: Some(established.ours.clone()),
-                atom,
-                creation: established.our_creation,
-                granted_by: Some(peer.clone()),
-            };
-        }
-    }
-
-    /// Without the peer that granted our name we have none: it may give it to somebody else.
-    pub(crate) fn lose_granted_name(&self, peer: &Atom) {
-        {
-            let mut identity = self.identity.write();
-            if identity.granted_by.as_ref() != Some(peer) {
-                return;
-            }
-            let atom = Atom::from_static(NO_NODE);
-            *identity = Identity { name: None, atom, creation: 0, granted_by: None };
-        }
-        for link in self.peers.links() {
-            link.close(DownReason::Disconnect);
-        }
-    }
-
-    pub(crate) fn is_allowed(&self, peer: &NodeName) -> bool {
-        self.allow.read().as_ref().is_none_or(|allow| peers::allowed(allow, peer))
     }
 
     /// Runs `future` on the runtime and waits for it on this thread.

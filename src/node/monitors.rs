@@ -10,7 +10,8 @@ use foldhash::HashMap;
 
 use crate::node::links::{finish, NOPROC};
 use crate::node::message::{Message, MessageKind};
-use crate::node::process::{AliasMode, Process, Relations, Watched, Watcher};
+use crate::node::process::{AliasMode, Process};
+use crate::node::relations::{Relations, Watched, Watcher};
 use crate::node::Inner;
 use crate::proto::control::{Control, Target};
 use crate::term::{Atom, Pid, Reference, Writer};

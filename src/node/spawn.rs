@@ -8,14 +8,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use foldhash::HashMap;
-use parking_lot::RwLock;
 
 use crate::error::{Error, Malformed, Result};
 use crate::net::link::Pause;
 use crate::node::links::{finish, NORMAL};
 use crate::node::message::{Message, MessageKind};
-use crate::node::process::{AliasMode, Delivery, Limits, LinkState, Overflow, Process, Spawning, Watched};
+use crate::node::process::{AliasMode, Delivery, Limits, Overflow, Process};
+use crate::node::relations::{LinkState, Spawning, Watched};
 use crate::node::{check_term, Inner};
 use crate::proto::control::{Control, SpawnReply, SpawnRequest};
 use crate::term::{Atom, Kind, Pid, Reader, Reference, Writer};
@@ -31,46 +30,6 @@ const ABANDONED: &[u8] = b"\x77\x09abandoned";
 
 /// Arity that stands for all arities.
 pub const ANY_ARITY: u32 = u32::MAX;
-
-/// Which functions peers may run, and who runs them.
-#[derive(Default)]
-pub(crate) struct Exports {
-    table: RwLock<HashMap<(Atom, Atom), Vec<(u32, Arc<Process>)>>>,
-}
-
-impl Exports {
-    pub(crate) fn add(&self, module: Atom, function: Atom, arity: u32, handler: Arc<Process>) -> Result<()> {
-        let mut table = self.table.write();
-        let entries = table.entry((module.clone(), function.clone())).or_default();
-        entries.retain(|(_, process)| process.is_alive());
-        if entries.iter().any(|(known, _)| *known == arity) {
-            return Err(Error::argument(format!("{module}:{function}/{arity} is exported already")));
-        }
-        entries.push((arity, handler));
-        Ok(())
-    }
-
-    pub(crate) fn remove(&self, module: &Atom, function: &Atom, arity: u32) -> bool {
-        let mut table = self.table.write();
-        let key = (module.clone(), function.clone());
-        let Some(entries) = table.get_mut(&key) else { return false };
-        let before = entries.len();
-        entries.retain(|(known, _)| *known != arity);
-        let removed = entries.len() < before;
-        if entries.is_empty() {
-            table.remove(&key);
-        }
-        removed
-    }
-
-    pub(crate) fn find(&self, module: &Atom, function: &Atom, arity: u32) -> Option<Arc<Process>> {
-        let table = self.table.read();
-        let entries = table.get(&(module.clone(), function.clone()))?;
-        let exact = entries.iter().find(|(known, process)| *known == arity && process.is_alive());
-        let any = || entries.iter().find(|(known, process)| *known == ANY_ARITY && process.is_alive());
-        exact.or_else(any).map(|(_, process)| process.clone())
-    }
-}
 
 /// How the caller wants to hear of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::node::message::{Message, MessageKind};
-use crate::node::process::{Process, Watched};
+use crate::node::process::Process;
+use crate::node::relations::Watched;
 use crate::node::{Inner, Node};
 use crate::proto::control::Control;
 use crate::service::gen;

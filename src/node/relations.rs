@@ -1,0 +1,97 @@
+//! What binds a process to others: links, monitors of both directions, aliases, a name.
+
+use foldhash::HashMap;
+
+use crate::node::process::AliasMode;
+use crate::term::{Atom, Pid, Reference};
+
+/// One side of a link, as seen by the local process.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct LinkState {
+    /// False while an unlink of ours waits for its acknowledgement.
+    pub(crate) active: bool,
+    /// The id of that unlink.
+    pub(crate) unlinking: Option<u64>,
+}
+
+/// Whom a monitor of ours watches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Watched {
+    /// A process.
+    Pid(Pid),
+    /// A name on a node; the DOWN carries both.
+    Name(Box<(Atom, Atom)>),
+    /// A spawn request that was sent and not answered yet.
+    Spawning(Box<Spawning>),
+}
+
+/// A spawn request that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spawning {
+    /// The node asked.
+    pub(crate) node: Atom,
+    /// Whether a link comes with it.
+    pub(crate) link: bool,
+    /// Whether a monitor comes with it.
+    pub(crate) monitor: bool,
+}
+
+/// Who monitors us, on another node.
+#[derive(Debug, Clone)]
+pub(crate) struct Watcher {
+    /// The watching process.
+    pub(crate) pid: Pid,
+    /// The name it used, which its DOWN must repeat.
+    pub(crate) by_name: Option<Atom>,
+}
+
+/// Links, monitors, aliases and name of one process. Most mailboxes have none, so it is boxed.
+#[derive(Debug, Default)]
+pub(crate) struct Relations {
+    pub(crate) links: HashMap<Pid, LinkState>,
+    /// By the number in a reference of ours (`Inner::number_of`).
+    pub(crate) watching: HashMap<u64, Watched>,
+    pub(crate) watchers: HashMap<Reference, Watcher>,
+    /// Watchers on this node, as id and serial of their pids, by the number in their reference.
+    pub(crate) local_watchers: HashMap<u64, (u32, u32)>,
+    pub(crate) aliases: HashMap<Reference, AliasMode>,
+    pub(crate) name: Option<Atom>,
+    pub(crate) last_unlink: u64,
+    /// It watches nodes, so `events` knows it.
+    pub(crate) watches_nodes: bool,
+}
+
+/// Tables above this many places are given back when they are empty: a process that calls keeps the smallest.
+const KEEP_PLACES: usize = 3;
+
+impl Relations {
+    /// Gives the memory of emptied tables back: a million monitors may have come and gone. True if one was given back and
+    /// nothing at all is left.
+    pub(crate) fn shrink(&mut self) -> bool {
+        fn shrink<K, V>(table: &mut HashMap<K, V>) -> bool {
+            let shrinks = table.is_empty() && table.capacity() > KEEP_PLACES;
+            if shrinks {
+                *table = HashMap::default();
+            }
+            shrinks
+        }
+        let tables = [
+            shrink(&mut self.links),
+            shrink(&mut self.watching),
+            shrink(&mut self.watchers),
+            shrink(&mut self.local_watchers),
+            shrink(&mut self.aliases),
+        ];
+        tables.contains(&true) && self.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.links.is_empty()
+            && self.watching.is_empty()
+            && self.watchers.is_empty()
+            && self.local_watchers.is_empty()
+            && self.aliases.is_empty()
+            && self.name.is_none()
+            && !self.watches_nodes
+    }
+}
