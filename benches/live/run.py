@@ -42,8 +42,9 @@ class Fleet:
             raise SystemExit(f"{command[0]} did not start")
         return program
 
-    def beam(self, name, code):
-        ready = f'io:format("ready~n"), {code}'
+    def beam(self, name, code, first="ok"):
+        """A BEAM that does `first`, says that it is ready, and does `code`."""
+        ready = f'{first}, io:format("ready~n"), {code}'
         return self.start(["erl", "-noinput", "-sname", name, "-hidden", "-setcookie", "bench", "-start_epmd", "false",
                            "-pa", str(self.work), "-eval", ready])
 
@@ -76,6 +77,11 @@ def measure(fleet, kind, work, turn):
         peers = [fleet.beam(name, "bench_driver:peer()") for name in names]
     else:
         peers = [fleet.start([str(work / kind), name, "bench"]) for name in names]
+    # Memory first: connected to one BEAM, nothing sent yet.
+    idle = fleet.beam(f"idle{turn}{kind}@localhost", "receive stop -> ok end",
+                      first=f"true = net_kernel:connect_node('{names[1]}')")
+    memory = rss(peers[1].pid)
+    fleet.end(idle)
     driver = f"driver{turn}{kind}@localhost"
     out = subprocess.run(
         ["erl", "-noinput", "-sname", driver, "-hidden", "-setcookie", "bench", "-start_epmd", "false", "-pa", str(work),
@@ -88,7 +94,7 @@ def measure(fleet, kind, work, turn):
             found[words[0]] = float(words[1])
     if "connect_us" not in found:
         raise SystemExit(f"{kind}: the driver stopped early\n{out.stdout}{out.stderr}")
-    found["rss_kib"] = rss(peers[1].pid)
+    found["rss_kib"] = memory
     fleet.end(*peers)
     return found
 
