@@ -1,6 +1,6 @@
 %% The measuring side: asks a peer (ours, libei's, another BEAM's) to do the same things and prints `KEY VALUE` lines.
 -module(bench_driver).
--export([main/1, echo/0, peer/0]).
+-export([main/1, tcp/1, echo/0, peer/0]).
 
 %% PEER is the node under test, OTHER a second node of the same kind, SINK a BEAM that is connected to.
 main([Peer, Other, Sink, Rounds]) ->
@@ -28,6 +28,31 @@ round(P, Other, Sink) ->
     report(same_to_same, N / done()),
     {bench, P} ! {connect, self(), Sink, 100},
     report(connect_us, done() / 100).
+
+%% The floor: bare TCP with frames of the same sizes, read and written by the BEAM's own port.
+tcp(Port) ->
+    {ok, S} = gen_tcp:connect({127, 0, 0, 1}, Port, [binary, {packet, 4}, {active, true}, {nodelay, true}]),
+    Ask = fun(Data) -> ok = gen_tcp:send(S, Data) end,
+    Ping = fun() -> T = erlang:monotonic_time(nanosecond), Ask(<<"p">>), frames(1), (erlang:monotonic_time(nanosecond) - T) / 1000 end,
+    [Ping() || _ <- lists:seq(1, 2000)],
+    report(ping_us, median([Ping() || _ <- lists:seq(1, 10000)])),
+    N = 200000,
+    report(to_beam, N / time(fun() -> Ask(<<"f", N:32>>), frames(N) end)),
+    report(from_beam, N / time(fun() -> times(N, fun() -> Ask(<<"m", 0:344>>) end), Ask(<<"c">>), frames(1) end)),
+    [begin
+         Count = max(4, (1 bsl 28) div Size),
+         report(Out, Size * Count / time(fun() -> Ask(<<"b", Size:32, Count:32>>), frames(Count) end)),
+         Data = <<"m", (binary:copy(<<0>>, Size))/binary>>,
+         report(In, Size * Count / time(fun() -> times(Count, fun() -> Ask(Data) end), Ask(<<"c">>), frames(1) end))
+     end || {Size, Out, In} <- [{1 bsl 20, mib_to_beam, mib_from_beam}, {1 bsl 26, mib64_to_beam, mib64_from_beam}]],
+    report(connect_us, time(fun() -> {ok, _} = gen_tcp:connect({127, 0, 0, 1}, Port, []) end)),
+    init:stop().
+
+frames(0) -> ok;
+frames(N) -> receive {tcp, _, _} -> frames(N - 1) after 60000 -> exit({missing, N}) end.
+
+times(0, _) -> ok;
+times(N, F) -> F(), times(N - 1, F).
 
 report(Key, Value) -> io:format("~s ~.4f~n", [Key, float(Value)]).
 median(L) -> lists:nth(length(L) div 2, lists:sort(L)).

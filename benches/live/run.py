@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Live benchmark: the same driver against erlnode's C API, libei and a BEAM, in turns, printed as ratios to libei.
+"""Live benchmark: the same driver against erlnode's C API, libei, a BEAM and bare TCP, in turns, printed as ratios to libei.
 
     run.py LIBRARY_DIR [ROUNDS]
 
@@ -38,8 +38,10 @@ class Fleet:
     def start(self, command, ready=True, **more):
         program = subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE if ready else None, text=True, **more)
         self.running.append(program)
-        if ready and not program.stdout.readline().startswith("ready"):
-            raise SystemExit(f"{command[0]} did not start")
+        if ready:
+            program.greeting = program.stdout.readline()
+            if not program.greeting.startswith("ready"):
+                raise SystemExit(f"{command[0]} did not start")
         return program
 
     def beam(self, name, code, first="ok"):
@@ -62,6 +64,7 @@ def build(work, library):
                     f"-Wl,-rpath,{library}", "-lerlnode", "-lpthread"], check=True)
     subprocess.run(["cc", *flags, work / "ei", "-DUSE_EI", HERE / "peer.c", f"-I{ei}/include", f"-L{ei}/lib", "-lei",
                     "-lpthread"], check=True)
+    subprocess.run(["cc", *flags, work / "tcp", HERE / "tcp.c"], check=True)
     subprocess.run(["erlc", "-o", work, HERE / "bench_driver.erl"], check=True)
 
 
@@ -71,7 +74,28 @@ def rss(pid):
             return float(line.split()[1])
 
 
+def figures(fleet, kind, work, name, call):
+    """What the driver node `name` prints when it makes `call`."""
+    out = subprocess.run(
+        ["erl", "-noinput", "-sname", name, "-hidden", "-setcookie", "bench", "-start_epmd", "false", "-pa", str(work),
+         "-eval", call], env=fleet.env, capture_output=True, text=True, timeout=600)
+    found = {words[0]: float(words[1]) for words in map(str.split, out.stdout.splitlines()) if len(words) == 2}
+    if "connect_us" not in found:
+        raise SystemExit(f"{kind}: the driver stopped early\n{out.stdout}{out.stderr}")
+    return found
+
+
+def measure_tcp(fleet, work, turn):
+    peer = fleet.start([str(work / "tcp")])
+    port = peer.greeting.split()[1]
+    found = figures(fleet, "tcp", work, f"driver{turn}tcp@localhost", f"bench_driver:tcp({port})")
+    fleet.end(peer)
+    return found
+
+
 def measure(fleet, kind, work, turn):
+    if kind == "tcp":
+        return measure_tcp(fleet, work, turn)
     names = [f"{kind}{turn}{letter}@localhost" for letter in "ab"]
     if kind == "beam":
         peers = [fleet.beam(name, "bench_driver:peer()") for name in names]
@@ -83,17 +107,8 @@ def measure(fleet, kind, work, turn):
     memory = rss(peers[1].pid)
     fleet.end(idle)
     driver = f"driver{turn}{kind}@localhost"
-    out = subprocess.run(
-        ["erl", "-noinput", "-sname", driver, "-hidden", "-setcookie", "bench", "-start_epmd", "false", "-pa", str(work),
-         "-eval", f"bench_driver:main(['{names[0]}', '{names[1]}', 'sink@localhost', '1'])"],
-        env=fleet.env, capture_output=True, text=True, timeout=600)
-    found = {}
-    for line in out.stdout.splitlines():
-        words = line.split()
-        if len(words) == 2:
-            found[words[0]] = float(words[1])
-    if "connect_us" not in found:
-        raise SystemExit(f"{kind}: the driver stopped early\n{out.stdout}{out.stderr}")
+    found = figures(fleet, kind, work, driver,
+                    f"bench_driver:main(['{names[0]}', '{names[1]}', 'sink@localhost', '1'])")
     found["rss_kib"] = memory
     fleet.end(*peers)
     return found
@@ -102,7 +117,7 @@ def measure(fleet, kind, work, turn):
 def main():
     library = pathlib.Path(sys.argv[1]).resolve()
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    kinds = ["ei", "ours", "beam"]
+    kinds = ["ei", "ours", "beam", "tcp"]
     samples = {kind: [] for kind in kinds}
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
@@ -111,15 +126,15 @@ def main():
         try:
             fleet.beam("sink@localhost", "receive stop -> ok end")
             for turn in range(rounds):
-                for kind in kinds[turn % 3:] + kinds[:turn % 3]:
+                for kind in kinds[turn % 4:] + kinds[:turn % 4]:
                     samples[kind].append(measure(fleet, kind, work, turn))
         finally:
             fleet.end()
-    median = {kind: {key: statistics.median(s[key] for s in samples[kind]) for key, _ in ROWS} for kind in kinds}
-    print(f"| work ({rounds} rounds) | libei | erlnode | BEAM | libei itself |\n|---|---|---|---|---|")
+    median = {kind: {key: statistics.median(s[key] for s in samples[kind]) for key in samples[kind][0]} for kind in kinds}
+    print(f"| work ({rounds} rounds) | libei | erlnode | BEAM | raw TCP | libei itself |\n|---|---|---|---|---|---|")
     for key, text in ROWS:
         base = median["ei"][key]
-        cells = [f"{median[kind][key] / base:.2f}" for kind in kinds]
+        cells = [f"{median[kind][key] / base:.2f}" if key in median[kind] else "-" for kind in kinds]
         unit = "us" if key.endswith("us") else "KiB" if key == "rss_kib" else "MB/s" if key.startswith("mib") else "M/s"
         better = "lower" if key in LOWER else "higher"
         print(f"| {text} ({better} is better) | {' | '.join(cells)} | {base:.2f} {unit} |")
