@@ -1245,8 +1245,9 @@ erln_status erln_config_set_allow(erln_config *config,
 // Bytes that wait for one peer after which senders wait; 1 MiB unless set, as OTP's +zdbbl.
 erln_status erln_config_set_busy_limit(erln_config *config, size_t bytes);
 
-// The largest message, in bytes, that is accepted from a peer; 128 MiB unless set.
-erln_status erln_config_set_max_message(erln_config *config, size_t bytes);
+// The largest message, in bytes, that is accepted from a peer; 257 MiB unless set (256 MB and what surrounds it).
+erln_status erln_config_set_max_message(erln_config *config,
+                                        size_t bytes);
 
 // Bytes that a mailbox holds before its connections are no longer read; 64 MiB unless set.
 erln_status erln_config_set_mailbox_bytes(erln_config *config, size_t bytes);

@@ -318,7 +318,7 @@ pub unsafe extern "C" fn erln_config_set_busy_limit(config: *mut erln_config, by
     })
 }
 
-/// The largest message, in bytes, that is accepted from a peer; 128 MiB unless set.
+/// The largest message, in bytes, that is accepted from a peer; 257 MiB unless set (256 MB and what surrounds it).
 #[no_mangle]
 pub unsafe extern "C" fn erln_config_set_max_message(config: *mut erln_config, bytes: usize) -> erln_status {
     guard(|| {
