@@ -143,8 +143,14 @@ pub(crate) trait Citizen: Send + Sync {
     fn start(&self, node: &Arc<Inner>) -> Result<()>;
     /// Runs a function that every node has; gives the request back if it is none of them.
     fn call(&self, node: &Arc<Inner>, request: Request) -> Option<Request>;
-    /// A visible node came up.
-    fn greet(&self, node: &Arc<Inner>, peer: &Atom);
+    /// A connection came up. Nothing that it brings has been delivered yet; sends to the peer work. Must not wait.
+    fn peer_up(&self, node: &Arc<Inner>, peer: &Atom, visible: bool);
+    /// A connection ended. All that it brought was delivered, links and monitors have fired, and the peer is not connected
+    /// again before this returns. Must not wait.
+    fn peer_down(&self, node: &Arc<Inner>, peer: &Atom, visible: bool, reason: &DownReason);
+    /// The services themselves, for their own functions.
+    #[allow(dead_code, reason = "the services that keep state come next")]
+    fn as_any(&self) -> &dyn std::any::Any;
 }
 
 impl std::fmt::Debug for Node {

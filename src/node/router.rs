@@ -218,9 +218,7 @@ impl Inner {
     /// A link came up.
     pub(crate) fn on_up(self: &Arc<Self>, link: &Arc<Link>) {
         self.events.up(&link.peer, link.visible);
-        if link.visible {
-            self.citizen.clone().greet(self, &link.peer);
-        }
+        self.citizen.clone().peer_up(self, &link.peer, link.visible);
     }
 
     /// A link went down: everything that depended on it hears `noconnection`.
@@ -248,6 +246,7 @@ impl Inner {
             }
         }
         self.events.down(node, link.visible, reason.as_str());
+        self.citizen.clone().peer_down(self, node, link.visible, reason);
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::Result;
+use crate::net::link::DownReason;
 use crate::node::config::Config;
 use crate::node::message::Message;
 use crate::node::process::{Limits, Overflow, Process};
@@ -42,7 +43,10 @@ impl Citizen for Services {
         builtin::call(node, request)
     }
 
-    fn greet(&self, node: &Arc<Inner>, peer: &Atom) {
+    fn peer_up(&self, node: &Arc<Inner>, peer: &Atom, visible: bool) {
+        if !visible {
+            return;
+        }
         // Visible, but no part of `global`: the peer may stop waiting for us (protocol section 9.4, mode A).
         let mut writer = Writer::new();
         writer.tuple(2).atom("$gen_cast").tuple(3).atom("in_sync").atom_term(&node.name()).bool(true);
@@ -54,6 +58,12 @@ impl Citizen for Services {
         if let Ok(message) = writer.finish() {
             node.signal_if_connected(peer, control, Some(&message));
         }
+    }
+
+    fn peer_down(&self, _node: &Arc<Inner>, _peer: &Atom, _visible: bool, _reason: &DownReason) {}
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
     }
 }
 
