@@ -1255,6 +1255,11 @@ erln_status erln_config_set_mailbox_bytes(erln_config *config, size_t bytes);
 // Whether atoms are sent once per connection and by number after that; true unless set.
 erln_status erln_config_set_atom_cache(erln_config *config, bool enabled);
 
+// Different atoms that one peer gets from this node, 100,000 unless set: a BEAM keeps each for ever and ends at 1,048,576. A
+// warning is logged at a tenth of it; beyond it, sending a message with new ones fails with ERLN_ERR_LIMIT.
+erln_status erln_config_set_atom_limit(erln_config *config,
+                                       size_t atoms);
+
 // ====================================================================================================
 // Node: this program as a member of the cluster.
 //

@@ -347,3 +347,13 @@ pub unsafe extern "C" fn erln_config_set_atom_cache(config: *mut erln_config, en
         unsafe { set(config, |options| Ok(options.atom_cache(enabled))) }
     })
 }
+
+/// Different atoms that one peer gets from this node, 100,000 unless set: a BEAM keeps each for ever and ends at 1,048,576. A
+/// warning is logged at a tenth of it; beyond it, sending a message with new ones fails with ERLN_ERR_LIMIT.
+#[no_mangle]
+pub unsafe extern "C" fn erln_config_set_atom_limit(config: *mut erln_config, atoms: usize) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's config.
+        unsafe { set(config, |options| Ok(options.atom_limit(atoms))) }
+    })
+}

@@ -12,62 +12,65 @@ impl Inner {
     /// `alias/1`: a fresh reference that delivers to `process`.
     pub(crate) fn alias(&self, process: &Arc<Process>) -> Reference {
         let reference = self.make_ref();
-        self.add_alias(process, reference.clone(), AliasMode::Explicit);
+        self.add_alias(process, &reference, AliasMode::Explicit);
         reference
     }
 
-    pub(crate) fn add_alias(&self, process: &Arc<Process>, reference: Reference, mode: AliasMode) {
+    pub(crate) fn add_alias(&self, process: &Arc<Process>, reference: &Reference, mode: AliasMode) {
+        let Some(number) = self.number_of(reference) else { return };
         // The table first: an end in between then finds the alias among the relations, or we find the end.
-        self.aliases.write().insert(reference.clone(), process.clone());
-        let key = reference.clone();
-        if process.relate(|relations| relations.aliases.insert(key, mode)).is_none() {
-            self.aliases.write().remove(&reference);
+        self.aliases.write().insert(number, process.clone());
+        if process.relate(|relations| relations.aliases.insert(number, mode)).is_none() {
+            self.aliases.write().remove(&number);
         }
     }
 
     /// `unalias/1`; false if it was none of ours.
     pub(crate) fn unalias(&self, process: &Arc<Process>, reference: &Reference) -> bool {
-        let had = process.relations(|relations| relations.aliases.remove(reference).is_some());
+        let Some(number) = self.number_of(reference) else { return false };
+        let had = process.relations(|relations| relations.aliases.remove(&number).is_some());
         if had {
-            self.aliases.write().remove(reference);
+            self.aliases.write().remove(&number);
         }
         had
     }
 
     /// The monitor of this reference ended; an alias that was tied to it ends too.
     pub(crate) fn end_monitor_alias(&self, process: &Arc<Process>, reference: &Reference) {
-        let ended = process.relations(|relations| match relations.aliases.get(reference) {
+        let Some(number) = self.number_of(reference) else { return };
+        let ended = process.relations(|relations| match relations.aliases.get(&number) {
             None | Some(AliasMode::Explicit) => false,
             Some(AliasMode::Demonitor | AliasMode::ReplyDemonitor) => {
-                relations.aliases.remove(reference).is_some()
+                relations.aliases.remove(&number).is_some()
             }
         });
         if ended {
-            self.aliases.write().remove(reference);
+            self.aliases.write().remove(&number);
         }
     }
 
     /// Whom a message to this alias reaches; a one-shot alias ends by it.
     pub(crate) fn resolve_alias(self: &Arc<Self>, reference: &Reference) -> Option<Arc<Process>> {
-        let process = self.aliases.read().get(reference).cloned()?;
-        let mode = process.relations(|relations| match relations.aliases.get(reference)? {
+        let number = self.number_of(reference)?;
+        let process = self.aliases.read().get(&number).cloned()?;
+        let mode = process.relations(|relations| match relations.aliases.get(&number)? {
             // Only one message passes, however many threads bring one.
-            AliasMode::ReplyDemonitor => relations.aliases.remove(reference),
+            AliasMode::ReplyDemonitor => relations.aliases.remove(&number),
             other => Some(*other),
         })?;
         if mode == AliasMode::ReplyDemonitor {
-            self.aliases.write().remove(reference);
+            self.aliases.write().remove(&number);
             self.demonitor(&process, reference, false);
         }
         Some(process)
     }
 
-    pub(crate) fn forget_aliases<'a>(&self, references: impl Iterator<Item = &'a Reference>) {
-        let mut references = references.peekable();
-        if references.peek().is_some() {
+    pub(crate) fn forget_aliases<'a>(&self, numbers: impl Iterator<Item = &'a u64>) {
+        let mut numbers = numbers.peekable();
+        if numbers.peek().is_some() {
             let mut aliases = self.aliases.write();
-            for reference in references {
-                aliases.remove(reference);
+            for number in numbers {
+                aliases.remove(number);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::net::epmd::EpmdConfig;
+use crate::proto::header::DEFAULT_ATOM_LIMIT;
 use crate::term::Atom;
 use zeroize::Zeroizing;
 
@@ -77,6 +78,7 @@ pub struct Config {
     pub(crate) max_message: usize,
     pub(crate) mailbox_bytes: usize,
     pub(crate) atom_cache: bool,
+    pub(crate) atom_limit: usize,
 }
 
 impl Config {
@@ -105,6 +107,7 @@ impl Config {
             max_message: DEFAULT_MAX_MESSAGE,
             mailbox_bytes: DEFAULT_MAILBOX_BYTES,
             atom_cache: true,
+            atom_limit: DEFAULT_ATOM_LIMIT,
         }
     }
 
@@ -229,6 +232,13 @@ impl Config {
     /// Whether to offer the atom cache (smaller packets, a table per connection); default true.
     pub fn atom_cache(mut self, atom_cache: bool) -> Config {
         self.atom_cache = atom_cache;
+        self
+    }
+
+    /// Different atoms that one peer gets from this node: it keeps them for ever, and a BEAM ends at 1,048,576. A warning is
+    /// logged at a tenth of it; beyond it a message that would bring new ones is refused. Default 100,000.
+    pub fn atom_limit(mut self, atoms: usize) -> Config {
+        self.atom_limit = atoms;
         self
     }
 }

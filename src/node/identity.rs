@@ -10,6 +10,7 @@ use crate::log;
 use crate::net::link::DownReason;
 use crate::node::process::Process;
 use crate::node::{host, Inner, NO_NODE, UNDEFINED};
+use crate::proto::control::Control;
 use crate::proto::handshake::Established;
 use crate::proto::name::NodeName;
 use crate::term::{Atom, Pid, Reference};
@@ -43,7 +44,55 @@ impl Inner {
 
     /// True for pids that bear our name, of this life or an earlier one.
     pub(crate) fn is_local(&self, pid: &Pid) -> bool {
-        self.is_our_name(&pid.node)
+        self.is_our_name(&pid.node) || pid.node.as_str() == NO_NODE
+    }
+
+    /// What the table of links knows a pid by: those of this node stay the same when it gets or loses its name.
+    pub(crate) fn link_key(&self, pid: &Pid) -> Pid {
+        match self.is_local(pid) {
+            true => Pid { node: Atom::from_static(NO_NODE), creation: 0, ..pid.clone() },
+            false => pid.clone(),
+        }
+    }
+
+    /// The pid under the name that the node has by now, if it was taken while it had none.
+    pub(crate) fn current(&self, pid: &Pid) -> Pid {
+        if pid.node.as_str() != NO_NODE {
+            return pid.clone();
+        }
+        let identity = self.identity.read();
+        Pid { node: identity.atom.clone(), creation: identity.creation, ..pid.clone() }
+    }
+
+    /// Puts the name that the node has by now into a signal that was made while it had none.
+    pub(crate) fn sign(&self, control: &mut Control) {
+        match control {
+            Control::Link { from, .. }
+            | Control::UnlinkId { from, .. }
+            | Control::UnlinkIdAck { from, .. }
+            | Control::PayloadExit { from, .. }
+            | Control::PayloadExit2 { from, .. }
+            | Control::SendSender { from, .. }
+            | Control::RegSend { from, .. }
+            | Control::AliasSend { from, .. } => *from = self.current(from),
+            Control::GroupLeader { leader, .. } => *leader = self.current(leader),
+            Control::MonitorP { from, reference, .. } | Control::DemonitorP { from, reference, .. } => {
+                *from = self.current(from);
+                self.sign_reference(reference);
+            }
+            Control::SpawnRequest(request) => {
+                request.from = self.current(&request.from);
+                request.leader = self.current(&request.leader);
+                self.sign_reference(&mut request.reference);
+            }
+            _ => {}
+        }
+    }
+
+    fn sign_reference(&self, reference: &mut Reference) {
+        if let Some(number) = self.number_of(reference) {
+            *reference = self.reference_of(number);
+        }
     }
 
     pub(crate) fn pid_of(&self, process: &Process) -> Pid {
@@ -66,7 +115,8 @@ impl Inner {
     pub(crate) fn find(&self, pid: &Pid) -> Option<Arc<Process>> {
         {
             let identity = self.identity.read();
-            if identity.atom != pid.node || identity.creation != pid.creation {
+            let ours = identity.atom == pid.node && identity.creation == pid.creation;
+            if !ours && pid.node.as_str() != NO_NODE {
                 return None;
             }
         }

@@ -51,12 +51,13 @@ impl Inner {
     fn link_local(self: &Arc<Self>, process: &Arc<Process>, own: Pid, other: &Pid) {
         let broken = {
             let _both_sides = self.local_links.lock();
-            if process.relate(|relations| relations.activate(other)) != Some(true) {
+            let (own_key, other_key) = (self.link_key(&own), self.link_key(other));
+            if process.relate(|relations| relations.activate(&other_key)) != Some(true) {
                 return;
             }
             let target = self.find(other);
             let linked =
-                target.as_ref().and_then(|target| target.relate(|relations| relations.activate(&own)));
+                target.as_ref().and_then(|target| target.relate(|relations| relations.activate(&own_key)));
             match target {
                 Some(_) if linked.is_none() => Some((process.clone(), other.clone(), None)),
                 None => Some((process.clone(), other.clone(), None)),
@@ -75,7 +76,8 @@ impl Inner {
         let own = self.pid_of(process);
         if self.is_local(other) {
             let _both_sides = self.local_links.lock();
-            process.relations(|relations| relations.links.remove(other));
+            let (own, key) = (self.link_key(&own), self.link_key(other));
+            process.relations(|relations| relations.links.remove(&key));
             if let Some(target) = self.find(other) {
                 target.relations(|relations| relations.links.remove(&own));
             }
@@ -153,8 +155,9 @@ impl Inner {
 
     /// Delivers the exit signal of a link; the reason to end with, if the process does not survive it.
     fn break_link(&self, process: &Process, from: &Pid, reason: Bytes) -> Option<Bytes> {
-        let active = process.relations(|relations| match relations.links.get(from) {
-            Some(link) if link.active => relations.links.remove(from).is_some(),
+        let key = self.link_key(from);
+        let active = process.relations(|relations| match relations.links.get(&key) {
+            Some(link) if link.active => relations.links.remove(&key).is_some(),
             _ => false,
         });
         active.then(|| receive_exit(process, from, reason)).flatten()

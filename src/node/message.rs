@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::error::{Malformed, Result};
 use crate::node::spawn::Request;
+use crate::node::NO_NODE;
 use crate::term::{Pid, Reader, Reference, Term};
 
 /// What a message is.
@@ -93,7 +94,7 @@ impl Message {
     /// True if it answers `reference`: `{Ref, _}`, `{[alias|Ref], _}`, a DOWN or spawn reply for it, or anything sent
     /// to that alias.
     pub fn answers(&self, reference: &Reference) -> bool {
-        if self.alias.as_deref() == Some(reference) {
+        if self.alias.as_deref().is_some_and(|alias| same(alias, reference)) {
             return true;
         }
         self.tagged(reference).unwrap_or(false)
@@ -116,6 +117,12 @@ impl Message {
                 return Ok(false);
             }
         }
-        Ok(reader.reference().as_ref() == Some(reference))
+        Ok(reader.reference().is_some_and(|found| same(&found, reference)))
     }
+}
+
+/// The same reference, even if the node got its name after one of the two was written down.
+fn same(one: &Reference, other: &Reference) -> bool {
+    let nameless = |reference: &Reference| reference.node().as_str() == NO_NODE;
+    one == other || (nameless(one) || nameless(other)) && one.words() == other.words()
 }

@@ -104,7 +104,8 @@ pub(crate) struct Inner {
     pub(crate) cookies: Cookies,
     pub(crate) events: Events,
     pub(crate) exports: Exports,
-    pub(crate) aliases: RwLock<HashMap<Reference, Arc<Process>>>,
+    /// By the number in their reference.
+    pub(crate) aliases: RwLock<HashMap<u64, Arc<Process>>>,
     references: AtomicU64,
     reference_salt: u32,
     ticks: ticktime::Ticks,
@@ -292,6 +293,13 @@ impl Node {
                 links.iter().filter(wanted).map(|link| link.peer.clone()).collect()
             }
         }
+    }
+
+    /// How many different atoms `peer` got from this node in its present life; `None` while it is not connected. See
+    /// [`Config::atom_limit`].
+    pub fn atoms_sent(&self, peer: &str) -> Option<usize> {
+        let link = self.inner().peers.link(&Atom::new(peer).ok()?)?;
+        Some(link.atoms_sent())
     }
 
     /// Sets the cookie for all peers without one of their own (`None`) or for one peer. Existing connections stay.

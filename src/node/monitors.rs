@@ -26,7 +26,7 @@ impl Inner {
     ) -> Reference {
         let reference = self.make_ref();
         if let Some(mode) = alias {
-            self.add_alias(process, reference.clone(), mode);
+            self.add_alias(process, &reference, mode);
         }
         let watcher = self.pid_of(process);
         let asked = match &target {
@@ -231,7 +231,7 @@ impl Inner {
             };
             let node = watcher.pid.node.clone();
             let control = Control::PayloadMonitorPExit { from: target, to: watcher.pid, reference };
-            self.signal_if_connected(&node, control, Some(reason));
+            self.signal_from(own, &node, control, Some(reason));
         }
     }
 

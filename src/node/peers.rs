@@ -22,13 +22,14 @@ use crate::net::dial::{self, DialError, Route};
 use crate::net::link::{DownReason, Link, LinkParams};
 use crate::net::transport::Transport;
 use crate::node::config::AutoConnect;
-use crate::node::signals::{put, Unsent, Waiting};
+use crate::node::signals::{Unsent, Waiting};
 use crate::node::Inner;
 use crate::proto::control::Control;
 use crate::proto::flags::Flags;
 use crate::proto::handshake::{Established, Framing, InitiatorParams, OurName};
+use crate::proto::header::AtomCensus;
 use crate::proto::name::NodeName;
-use crate::term::Atom;
+use crate::term::{Atom, Pid};
 
 /// How long we wait for the peer's own call after it answered ours with `nok`.
 const THEIR_CALL_WAIT: Duration = Duration::from_secs(2);
@@ -58,6 +59,8 @@ struct Entry {
     signals: Vec<Waiting>,
     /// A name that we granted; it is forgotten with its connection.
     granted: bool,
+    /// The atoms that the life of the peer with this creation got from us.
+    census: Option<(u32, AtomCensus)>,
     /// Was connected once and lost; `AutoConnect::Once` asks.
     lost: bool,
 }
@@ -217,6 +220,7 @@ impl Inner {
     /// is begun now.
     pub(crate) fn queue_signal(
         self: &Arc<Self>,
+        sender: Option<&Pid>,
         node: &Atom,
         control: Control,
         payload: Option<&[u8]>,
@@ -225,7 +229,7 @@ impl Inner {
         let mut entries = self.peers.entries.lock();
         if let Some(link) = entries.get(node).and_then(|entry| entry.up.clone()) {
             drop(entries);
-            return put(&link, control, payload);
+            return self.put(&link, sender, control, payload);
         }
         let waiting =
             entries.get(node).is_some_and(|entry| entry.pending.is_some() && !entry.signals.is_empty());
@@ -237,7 +241,8 @@ impl Inner {
         match queued {
             Err(_) => Err(Unsent::unconnected(control)),
             Ok(entry) => {
-                entry.signals.push(Waiting { control, payload: payload.map(Bytes::copy_from_slice) });
+                let (sender, payload) = (sender.cloned(), payload.map(Bytes::copy_from_slice));
+                entry.signals.push(Waiting { sender, control, payload });
                 Ok(())
             }
         }
@@ -355,6 +360,7 @@ impl Inner {
             ours: Atom::new(established.ours.as_str()).unwrap_or_else(|_| self.name()),
             creation: established.creation,
             flags: established.flags,
+            census: self.census(entry, established.creation),
             busy_limit: self.config.busy_limit,
             max_message: self.config.max_message,
             ticktime: self.ticks().0,
@@ -367,7 +373,9 @@ impl Inner {
         let waiters = std::mem::take(&mut entry.waiters);
         let signals = std::mem::take(&mut entry.signals);
         // What waited goes first: nobody sees the link before.
-        let sent = signals.into_iter().map(|signal| put(&link, signal.control, signal.payload.as_deref()));
+        let sent = signals.into_iter().map(|Waiting { sender, control, payload }| {
+            self.put(&link, sender.as_ref(), control, payload.as_deref())
+        });
         let unsent: Vec<_> = sent.filter_map(Result::err).collect();
         self.peers.links.write().insert(node.clone(), link.clone());
         drop(entries);
@@ -379,6 +387,14 @@ impl Inner {
         }
         for signal in unsent {
             self.unsent(*signal);
+        }
+    }
+
+    /// What this life of the peer got on earlier connections.
+    fn census(&self, entry: &mut Entry, creation: u32) -> AtomCensus {
+        match entry.census.take() {
+            Some((known, census)) if known == creation => census,
+            _ => AtomCensus::new(self.config.atom_limit),
         }
     }
 
@@ -397,6 +413,7 @@ impl Inner {
             if entry.up.as_ref().is_some_and(|known| Arc::ptr_eq(known, link)) {
                 entry.up = None;
                 entry.lost = true;
+                entry.census = Some((link.creation, link.take_census()));
                 if let (Some(id), None) = (entry.replacing, &entry.pending) {
                     // The handshake that asked for the end of this link is now the attempt that others join.
                     entry.replacing = None;

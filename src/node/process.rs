@@ -25,7 +25,8 @@ use parking_lot::Mutex;
 /// What happens when a mailbox is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Overflow {
-    /// Stop reading the connection that brings more, until half is consumed; ticks go on. The default.
+    /// Stop reading the connection that brings more, until half is consumed; ticks go on. Senders of this node wait as
+    /// long as they wait for anything, but for a mailbox that sends to itself. The default.
     #[default]
     StopReading,
     /// Drop what arrives and count it.
@@ -146,6 +147,14 @@ impl Process {
             return Delivery::Full(room);
         }
         Delivery::Queued
+    }
+
+    /// What to wait for before delivering more, if the mailbox is full and makes its senders wait.
+    pub(crate) fn full(&self) -> Option<Arc<Pause>> {
+        let mut state = self.state.lock();
+        let over = state.bytes >= self.limits.bytes || state.queue.len() >= self.limits.count;
+        let waits = over && self.limits.overflow == Overflow::StopReading && state.closed.is_none();
+        waits.then(|| state.room.get_or_insert_with(Arc::default).clone())
     }
 
     /// Queues what must never be lost: exits, DOWNs, spawn replies, node events. False if the process is gone.

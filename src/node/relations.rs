@@ -54,7 +54,8 @@ pub(crate) struct Relations {
     pub(crate) watchers: HashMap<Reference, Watcher>,
     /// Watchers on this node, as id and serial of their pids, by the number in their reference.
     pub(crate) local_watchers: HashMap<u64, (u32, u32)>,
-    pub(crate) aliases: HashMap<Reference, AliasMode>,
+    /// By the number in their reference.
+    pub(crate) aliases: HashMap<u64, AliasMode>,
     pub(crate) name: Option<Atom>,
     pub(crate) last_unlink: u64,
     /// It watches nodes, so `events` knows it.

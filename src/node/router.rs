@@ -204,6 +204,15 @@ impl Inner {
     ) -> Option<Arc<Pause>> {
         let mut message = Message::new(MessageKind::Message, from, payload);
         message.alias = alias.map(Box::new);
+        self.hand_over(process, message)
+    }
+
+    /// The same for a message that is made already.
+    pub(crate) fn hand_over(
+        self: &Arc<Self>,
+        process: &Arc<Process>,
+        message: Message,
+    ) -> Option<Arc<Pause>> {
         match process.deliver(message) {
             Delivery::Full(room) => Some(room),
             Delivery::Overrun => {

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
-use crate::net::link::{Begun, Link, Rest};
+use crate::net::link::{Begun, Link, Pause, Rest};
+use crate::node::message::{Message, MessageKind};
+use crate::node::process::Process;
 use crate::node::{check_term, Inner};
 use crate::proto::control::Control;
 use crate::term::{Atom, Pid, Reference};
@@ -74,9 +76,9 @@ impl Inner {
         let node = match to.node() {
             // `from` is one of ours.
             Some(node) if *node != from.node => node,
-            _ => return self.send_local(from, to, payload),
+            _ => return self.send_here(from, to, payload, timeout),
         };
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let link = match self.peers.link(node) {
             Some(link) => link,
             None => self.connected(node, deadline)?,
@@ -91,7 +93,16 @@ impl Inner {
         let node = match to.node() {
             // `from` is one of ours.
             Some(node) if *node != from.node => node,
-            _ => return self.send_local(from, to, payload),
+            _ => {
+                let (process, mut message) = match self.local(from, to, payload)? {
+                    Some(local) => local,
+                    None => return Ok(()),
+                };
+                while let Some(room) = self.deliver_local(&process, from, &mut message) {
+                    room.wait().await;
+                }
+                return Ok(());
+            }
         };
         let link = match self.peers.link(node) {
             Some(link) => link,
@@ -172,16 +183,44 @@ impl Inner {
     }
 
     fn control(&self, link: &Link, from: &Pid, to: &Target) -> Control {
+        // The connection may just have brought us our name.
+        let from = self.current(from);
         match to {
-            Target::Pid(pid) => link.send_control(from.clone(), pid.clone()),
+            Target::Pid(pid) => link.send_control(from, pid.clone()),
             Target::Name(name) | Target::NameNode(name, _) => {
-                Control::RegSend { from: from.clone(), to: name.clone(), token: None }
+                Control::RegSend { from, to: name.clone(), token: None }
             }
-            Target::Alias(alias) => link.alias_control(from.clone(), alias.clone()),
+            Target::Alias(alias) => link.alias_control(from, alias.clone()),
         }
     }
 
-    fn send_local(self: &Arc<Self>, from: &Pid, to: &Target, payload: &[u8]) -> Result<()> {
+    /// To a mailbox of this node, waiting while that is full.
+    fn send_here(
+        self: &Arc<Self>,
+        from: &Pid,
+        to: &Target,
+        payload: &[u8],
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        let Some((process, mut message)) = self.local(from, to, payload)? else { return Ok(()) };
+        let mut deadline = None;
+        while let Some(room) = self.deliver_local(&process, from, &mut message) {
+            let until = *deadline
+                .get_or_insert_with(|| timeout.and_then(|timeout| Instant::now().checked_add(timeout)));
+            if self.runtime.wait(room.wait(), until, false).is_none() {
+                return Err(Error::Busy { node: "the mailbox".into(), queued: process.queue_bytes() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The process here that `to` means, and the message for it.
+    fn local(
+        self: &Arc<Self>,
+        from: &Pid,
+        to: &Target,
+        payload: &[u8],
+    ) -> Result<Option<(Arc<Process>, Option<Message>)>> {
         let process = match to {
             Target::Pid(pid) => self.find(pid),
             Target::Alias(alias) => self.resolve_alias(alias),
@@ -192,14 +231,32 @@ impl Inner {
             },
             Target::NameNode(name, _) => self.processes.whereis(name),
         };
-        if let Some(process) = process {
-            let alias = match to {
-                Target::Alias(alias) => Some(alias.clone()),
-                _ => None,
-            };
-            self.deliver(&process, Some(from.clone()), alias, Bytes::copy_from_slice(payload));
+        let alias = match to {
+            Target::Alias(alias) => Some(Box::new(alias.clone())),
+            _ => None,
+        };
+        Ok(process.map(|process| {
+            let mut message =
+                Message::new(MessageKind::Message, Some(from.clone()), Bytes::copy_from_slice(payload));
+            message.alias = alias;
+            (process, Some(message))
+        }))
+    }
+
+    /// Delivers the message, or returns what to wait for first. Nobody waits for himself.
+    fn deliver_local(
+        self: &Arc<Self>,
+        process: &Arc<Process>,
+        from: &Pid,
+        message: &mut Option<Message>,
+    ) -> Option<Arc<Pause>> {
+        if (from.id, from.serial) != (process.id, process.serial) {
+            if let Some(room) = process.full() {
+                return Some(room);
+            }
         }
-        Ok(())
+        self.hand_over(process, message.take()?);
+        None
     }
 }
 

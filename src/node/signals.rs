@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::error::Error;
 use crate::net::link::Link;
 use crate::node::links::{NOCONNECTION, NOPROC};
 use crate::node::Inner;
@@ -18,8 +19,12 @@ use crate::term::{Atom, Pid};
 /// The reason for a spawn request to a node that cannot serve any.
 const NOTSUP: &[u8] = b"\x77\x06notsup";
 
+/// The reason for what would bring a peer more atoms than it is to get.
+const SYSTEM_LIMIT: &[u8] = b"\x77\x0csystem_limit";
+
 /// A signal that waits for its connection.
 pub(crate) struct Waiting {
+    pub(crate) sender: Option<Pid>,
     pub(crate) control: Control,
     pub(crate) payload: Option<Bytes>,
 }
@@ -89,6 +94,17 @@ impl Inner {
         let _ = self.post(node, control, payload, false);
     }
 
+    /// The same for what does not name the process that it comes from, and yet must not overtake what that one sent.
+    pub(crate) fn signal_from(
+        self: &Arc<Self>,
+        sender: &Pid,
+        node: &Atom,
+        control: Control,
+        payload: Option<&[u8]>,
+    ) {
+        let _ = self.post_from(Some(sender), node, control, payload, false);
+    }
+
     /// Hands a signal to the link, or to the queue of the connection that is being made; with `connect` one is begun.
     pub(crate) fn post(
         self: &Arc<Self>,
@@ -97,9 +113,21 @@ impl Inner {
         payload: Option<&[u8]>,
         connect: bool,
     ) -> Result<(), Box<Unsent>> {
+        self.post_from(None, node, control, payload, connect)
+    }
+
+    /// [`post`](Self::post), with the sender where the control tuple does not tell it.
+    pub(crate) fn post_from(
+        self: &Arc<Self>,
+        sender: Option<&Pid>,
+        node: &Atom,
+        control: Control,
+        payload: Option<&[u8]>,
+        connect: bool,
+    ) -> Result<(), Box<Unsent>> {
         match self.peers.link(node) {
-            Some(link) => put(&link, control, payload),
-            None => self.queue_signal(node, control, payload, connect),
+            Some(link) => self.put(&link, sender, control, payload),
+            None => self.queue_signal(sender, node, control, payload, connect),
         }
     }
 
@@ -127,13 +155,25 @@ impl Inner {
             _ => {}
         }
     }
-}
 
-/// Hands a signal to a link.
-pub(crate) fn put(link: &Link, control: Control, payload: Option<&[u8]>) -> Result<(), Box<Unsent>> {
-    match fit(link, &control) {
-        Fit::Skip => Ok(()),
-        Fit::Answer(reason) => Err(Box::new(Unsent { control, reason })),
-        Fit::Send => link.signal(&control, payload).map_err(|_| Unsent::unconnected(control)),
+    /// Hands a signal to a link.
+    pub(crate) fn put(
+        &self,
+        link: &Link,
+        sender: Option<&Pid>,
+        mut control: Control,
+        payload: Option<&[u8]>,
+    ) -> Result<(), Box<Unsent>> {
+        if self.asks_for_name() {
+            self.sign(&mut control);
+        }
+        match fit(link, &control) {
+            Fit::Skip => Ok(()),
+            Fit::Answer(reason) => Err(Box::new(Unsent { control, reason })),
+            Fit::Send => link.signal(sender, &control, payload).map_err(|error| match error {
+                Error::Limit(_) => Box::new(Unsent { control, reason: SYSTEM_LIMIT }),
+                _ => Unsent::unconnected(control),
+            }),
+        }
     }
 }

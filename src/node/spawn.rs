@@ -348,7 +348,7 @@ impl Inner {
             token: None,
         };
         if let (Some(mode), true) = (alias, monitor) {
-            self.add_alias(process, reference.clone(), mode);
+            self.add_alias(process, &reference, mode);
         }
         let local = self.is_our_name(node);
         let request = Control::SpawnRequest(Box::new(request));

@@ -1,5 +1,6 @@
 //! Nodes of ours among themselves, over loopback: everything a process can do, without a BEAM.
 
+mod atoms;
 mod calls;
 mod hostile;
 mod links;

@@ -241,3 +241,35 @@ fn what_arrives_of_a_connection_is_a_prefix_of_what_was_sent() {
         assert!(lost < sent);
     });
 }
+
+#[test]
+fn a_full_mailbox_makes_its_local_senders_wait_but_not_itself() {
+    let cluster = Cluster::new();
+    let node = cluster.node("a");
+    let options = erlnode::MailboxOptions { max_count: 4, ..Default::default() };
+    let (full, other) = (node.mailbox(options).unwrap(), node.mailbox(Default::default()).unwrap());
+    for _ in 0..4 {
+        send(&other, &full.pid(), "filler");
+    }
+    let to = Target::from(full.pid());
+    let refused = other.send(&to, &term("late"), Some(Duration::from_millis(10)));
+    assert!(matches!(refused, Err(Error::Busy { .. })), "{refused:?}");
+    full.send(&to, &term("mine"), PATIENCE).unwrap();
+    assert_eq!(full.len(), 5);
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| other.send(&to, &term("waited"), None));
+        for expected in ["filler", "filler", "filler", "filler", "mine", "waited"] {
+            assert_eq!(text(&full), expected);
+        }
+        waiter.join().unwrap().unwrap();
+    });
+    // The end of the mailbox wakes them too.
+    for _ in 0..4 {
+        send(&other, &full.pid(), "filler");
+    }
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| other.send(&to, &term("never"), None));
+        full.close(&term("normal")).unwrap();
+        waiter.join().unwrap().unwrap();
+    });
+}

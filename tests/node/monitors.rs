@@ -1,6 +1,10 @@
 use erlnode::node::process::AliasMode;
-use erlnode::{MessageKind, Target};
+use erlnode::proto::control::{Control, Target as ToWhom};
+use erlnode::proto::flags::Flags;
+use erlnode::term::Atom;
+use erlnode::{MailboxOptions, MessageKind, Target};
 
+use crate::peer::Peer;
 use crate::support::{next, send, settle, term, text, Cluster, PATIENCE};
 
 #[test]
@@ -77,4 +81,78 @@ fn node_watchers_hear_of_the_end_and_of_nodes_that_never_were() {
     assert_eq!(text(&in_a), format!("{{nodedown,{gone}}}"));
     in_a.monitor_node("never@localhost").unwrap();
     assert_eq!(text(&in_a), "{nodedown,never@localhost}");
+}
+
+#[test]
+fn a_down_by_name_does_not_overtake_a_big_message_that_is_still_leaving() {
+    let cluster = Cluster::new();
+    let a = cluster.node("a");
+    let in_a = a.mailbox(Default::default()).unwrap();
+    in_a.register("server").unwrap();
+    let mut peer = Peer::call(&a, Flags::HIDDEN_FULL);
+    let (me, reference) = (peer.pid(1), peer.reference(1));
+    let name = Atom::from_static("server");
+    peer.send(
+        &Control::MonitorP { from: me.clone(), to: ToWhom::Name(name.clone()), reference: reference.clone() },
+        None,
+    );
+    peer.send(&Control::SendSender { from: me.clone(), to: in_a.pid(), token: None }, Some(b"j"));
+    next(&in_a);
+    let mut big = erlnode::term::Writer::new();
+    big.binary(&vec![7; 32 << 20]);
+    let big = big.finish().unwrap();
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| in_a.send(&Target::from(&me), &big, PATIENCE));
+        // Nobody reads yet, and no kernel takes so much.
+        peer.wait_for_bytes();
+        in_a.close(&term("done")).unwrap();
+        let (control, payload) = peer.expect();
+        assert!(matches!(control, Control::SendSender { .. }), "{control:?}");
+        assert_eq!(payload.unwrap().len(), big.len());
+        let (control, payload) = peer.expect();
+        assert_eq!(
+            control,
+            Control::PayloadMonitorPExit { from: ToWhom::Name(name), to: me.clone(), reference }
+        );
+        assert_eq!(payload.unwrap(), &b"w\x04done"[..]);
+        sender.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_node_that_gets_its_name_by_the_first_monitor_hears_of_the_end() {
+    let cluster = Cluster::new();
+    let b = cluster.node("b");
+    let in_b = b.mailbox(Default::default()).unwrap();
+    in_b.register("server").unwrap();
+    let target = Target::name_node("server", b.name().as_str()).unwrap();
+    let nameless = || {
+        let node = erlnode::Node::start(cluster.config("undefined")).unwrap();
+        let mailbox = node.mailbox(MailboxOptions { trap_exit: true, ..Default::default() }).unwrap();
+        (node, mailbox)
+    };
+    // What it made without a name still works with one: a local link and monitor, an alias, and the reference itself.
+    let (first, in_first) = nameless();
+    let (fellow, old_pid, alias) =
+        (first.mailbox(Default::default()).unwrap(), in_first.pid(), in_first.alias());
+    in_first.link(&fellow.pid()).unwrap();
+    let local = in_first.monitor(&Target::from(fellow.pid())).unwrap();
+    let monitor = in_first.monitor(&target).unwrap();
+    in_first.send(&target, &term("hello"), PATIENCE).unwrap();
+    let hello = next(&in_b);
+    assert_ne!(in_first.pid(), old_pid);
+    assert_eq!(hello.from(), Some(&in_first.pid()));
+    fellow.close(&term("over")).unwrap();
+    assert!(in_first.recv_reply(&local, PATIENCE).unwrap().term().unwrap().to_string().ends_with(",over}"));
+    assert_eq!(next(&in_first).kind(), MessageKind::Exit);
+    let alias_now = erlnode::term::Reference::new(first.name(), first.creation(), alias.words()).unwrap();
+    in_b.send(&Target::Alias(alias_now), &term("by_alias"), PATIENCE).unwrap();
+    assert_eq!(in_first.recv_reply(&alias, PATIENCE).unwrap().term().unwrap().to_string(), "by_alias");
+    // A link as the very first thing.
+    let (_second, in_second) = nameless();
+    in_second.link(&in_b.pid()).unwrap();
+    settle(&in_second, &in_b);
+    in_b.close(&term("gone")).unwrap();
+    assert!(in_first.recv_reply(&monitor, PATIENCE).unwrap().term().unwrap().to_string().ends_with(",gone}"));
+    assert!(text(&in_second).ends_with(",gone}"));
 }

@@ -126,6 +126,11 @@ impl Peer {
         }
     }
 
+    /// Returns when something has arrived, and leaves it there.
+    pub fn wait_for_bytes(&self) {
+        self.stream.peek(&mut [0]).unwrap();
+    }
+
     /// The next message, which must come.
     pub fn expect(&mut self) -> (Control, Option<Bytes>) {
         self.next().expect("the node closed the connection")

@@ -25,7 +25,11 @@ impl Cluster {
     pub fn config(&self, name: &str) -> Config {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let full = if name.contains('@') { name.to_owned() } else { format!("{name}{number}@localhost") };
+        let full = if name.contains('@') || name == "undefined" {
+            name.to_owned()
+        } else {
+            format!("{name}{number}@localhost")
+        };
         let epmd = EpmdConfig { port: self.port, ..EpmdConfig::default() };
         Config::new(full).cookie("secret").epmd(epmd)
     }

@@ -201,6 +201,7 @@ erln_status erln_config_set_busy_limit(erln_config *config, size_t bytes);
 erln_status erln_config_set_max_message(erln_config *config, size_t bytes);
 erln_status erln_config_set_mailbox_bytes(erln_config *config, size_t bytes);
 erln_status erln_config_set_atom_cache(erln_config *config, bool enabled);
+erln_status erln_config_set_atom_limit(erln_config *config, size_t atoms);
 
 // Node
 erln_status erln_node_start(const erln_config *config, erln_node *out);
@@ -399,7 +400,7 @@ def _configure(config: c_void_p, options: Any) -> None:
     for name in ("visible", "listen", "ipv6", "atom_cache"):
         if options.get(name) is not None:
             give(name, bool(options[name]))
-    for name in ("known_port", "busy_limit", "max_message", "mailbox_bytes"):
+    for name in ("known_port", "busy_limit", "max_message", "mailbox_bytes", "atom_limit"):
         if options.get(name) is not None:
             give(name, int(options[name]))
     for name in ("ticktime", "setup_time"):

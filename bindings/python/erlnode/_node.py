@@ -38,7 +38,7 @@ class Node:
     ``port`` is one to listen on, or the first and last of a range; with ``known_port`` all nodes use that one and no epmd
     is needed. ``ticktime`` (seconds of silence after which a peer is dead) must be the same in the whole cluster. Only
     nodes in ``allow`` may connect, if given. Limits in bytes: ``max_message`` (one that arrives), ``mailbox_bytes`` (all
-    that wait), ``busy_limit`` (all that wait for a peer to read).
+    that wait), ``busy_limit`` (all that wait for a peer to read); ``atom_limit`` is how many different atoms one peer gets from us.
 
     epmd is asked at ERL_EPMD_ADDRESS and ERL_EPMD_PORT; where none answers on this machine, the node serves one itself
     (``embedded_epmd=False`` forbids that).
@@ -68,6 +68,7 @@ class Node:
         mailbox_bytes: Optional[int] = None,
         busy_limit: Optional[int] = None,
         atom_cache: Optional[bool] = None,
+        atom_limit: Optional[int] = None,
         workers: int = 16,
     ) -> None:
         self._handle = _abi.node_start(
@@ -90,6 +91,7 @@ class Node:
             mailbox_bytes=mailbox_bytes,
             busy_limit=busy_limit,
             atom_cache=atom_cache,
+            atom_limit=atom_limit,
         )
         self._closer = weakref.finalize(self, _discard, self._handle, name or "nonode@nohost", os.getpid())
         self._closer.atexit = False

@@ -23,7 +23,7 @@ use crate::error::{Malformed, Result};
 use crate::net::transport::{Incoming, Outgoing};
 use crate::proto::control::{Control, Names};
 use crate::proto::flags::Flags;
-use crate::proto::header::{AssemblyLimits, PacketReader};
+use crate::proto::header::{AssemblyLimits, AtomCensus, PacketReader};
 use crate::runtime::Runtime;
 use crate::term::Atom;
 
@@ -79,7 +79,7 @@ impl Pause {
         self.wake.notify_waiters();
     }
 
-    async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         // Made before looking, so that an end in between is not missed.
         let wake = self.wake.notified();
         if !self.over.load(Ordering::SeqCst) {
@@ -107,6 +107,8 @@ pub(crate) struct LinkParams {
     pub(crate) ours: Atom,
     pub(crate) creation: u32,
     pub(crate) flags: Flags,
+    /// The atoms that this life of the peer got on earlier connections.
+    pub(crate) census: AtomCensus,
     pub(crate) busy_limit: usize,
     pub(crate) max_message: usize,
     pub(crate) ticktime: Duration,
@@ -169,7 +171,7 @@ impl Link {
             patience_ms: AtomicU64::new(params.patience.as_millis() as u64),
             ticktime_changed: Notify::new(),
             tick_intensity: params.tick_intensity.max(4),
-            out: Mutex::new(Out::new(params.flags)),
+            out: Mutex::new(Out::new(params.flags, params.census)),
             write: Notify::new(),
             room: Notify::new(),
             received: AtomicU64::new(0),
@@ -204,6 +206,16 @@ impl Link {
         self.closing.notify_waiters();
         self.room.notify_waiters();
         self.write.notify_one();
+    }
+
+    /// Different atoms that the peer got from us in its life.
+    pub(crate) fn atoms_sent(&self) -> usize {
+        self.out.lock().encoder.census().count()
+    }
+
+    /// The atoms that the peer got, for the next connection to it; of a link that has ended.
+    pub(crate) fn take_census(&self) -> AtomCensus {
+        std::mem::take(self.out.lock().encoder.census())
     }
 
     /// True once it is to end; its end may not have been reported yet.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::log;
 use crate::proto::control::{AltactSignal, Control, SignalTarget};
 use crate::proto::flags::Flags;
-use crate::proto::header::{Fragmenter, PacketWriter};
+use crate::proto::header::{AtomCensus, Fragmenter, PacketWriter};
 use crate::term::{Pid, Reference};
 
 /// Sends that follow each other faster than this are a burst.
@@ -66,6 +66,13 @@ impl Drop for Rest<'_> {
     }
 }
 
+/// A signal that waits until what its sender sent before has left.
+pub(super) struct Delayed {
+    sender: Pid,
+    control: Control,
+    payload: Option<Bytes>,
+}
+
 /// The outgoing side.
 pub(super) struct Out {
     pub(super) encoder: PacketWriter,
@@ -87,13 +94,13 @@ pub(super) struct Out {
     /// Senders of big messages that have begun to leave.
     pub(super) unfinished: Vec<Pid>,
     /// Signals of these senders: nothing a process signals overtakes what it sent.
-    pub(super) delayed: Vec<(Control, Option<Bytes>)>,
+    pub(super) delayed: Vec<Delayed>,
 }
 
 impl Out {
-    pub(super) fn new(flags: Flags) -> Out {
+    pub(super) fn new(flags: Flags, census: AtomCensus) -> Out {
         Out {
-            encoder: PacketWriter::new(flags),
+            encoder: PacketWriter::with_census(flags, census),
             buffer: Vec::new(),
             in_batch: 0,
             rest: Vec::new(),
@@ -166,27 +173,38 @@ impl Link {
             *packets += 1;
             let from = control.sender().cloned();
             out.unfinished.extend(from.clone());
+            let many = out.encoder.census().warning();
             self.push(out);
+            self.warn_of_atoms(many);
             return Ok(Begun::Rest(Rest { link: self, from, fragments }));
         }
         self.append(&mut out, control, Some(payload))?;
+        let many = out.encoder.census().warning();
         self.push(out);
+        self.warn_of_atoms(many);
         Ok(Begun::Sent)
     }
 
-    /// Appends a signal whether there is room or not.
-    pub(crate) fn signal(&self, control: &Control, payload: Option<&[u8]>) -> Result<()> {
+    /// Appends a signal whether there is room or not. `sender` is whose it is, where the control tuple does not tell.
+    pub(crate) fn signal(
+        &self,
+        sender: Option<&Pid>,
+        control: &Control,
+        payload: Option<&[u8]>,
+    ) -> Result<()> {
         let mut out = self.out.lock();
         if !out.unfinished.is_empty() && !out.closed {
-            if let Some(from) = control.sender() {
-                if out.unfinished.contains(from) {
-                    out.delayed.push((control.clone(), payload.map(Bytes::copy_from_slice)));
-                    return Ok(());
-                }
+            let sender = sender.or(control.sender());
+            if let Some(sender) = sender.filter(|sender| out.unfinished.contains(sender)).cloned() {
+                let (control, payload) = (control.clone(), payload.map(Bytes::copy_from_slice));
+                out.delayed.push(Delayed { sender, control, payload });
+                return Ok(());
             }
         }
         self.append(&mut out, control, payload)?;
+        let many = out.encoder.census().warning();
         self.push(out);
+        self.warn_of_atoms(many);
         Ok(())
     }
 
@@ -199,11 +217,11 @@ impl Link {
         if out.unfinished.contains(&from) {
             return;
         }
-        for (control, payload) in std::mem::take(&mut out.delayed) {
-            if control.sender() != Some(&from) {
-                out.delayed.push((control, payload));
-            } else if let Err(error) = self.append(out, &control, payload.as_deref()) {
-                log::warn(format_args!("a signal to {} could not be written: {error}", self.peer));
+        for signal in std::mem::take(&mut out.delayed) {
+            if signal.sender != from {
+                out.delayed.push(signal);
+            } else if let Err(error) = self.append(out, &signal.control, signal.payload.as_deref()) {
+                self.warn(format!("a signal to {} could not be written: {error}", self.peer));
             }
         }
     }
@@ -215,14 +233,28 @@ impl Link {
         let Out { encoder, buffer, packets, .. } = out;
         *packets += 1;
         match (self.old_form(control, payload), payload) {
-            (Some(control), _) => encoder.message(buffer, &control, None),
+            (Some(control), _) => encoder.message(buffer, &control, None)?,
             (None, Some(payload)) if encoder.needs_fragments(payload.len()) => {
                 let mut fragments = encoder.fragments(buffer, control, payload)?;
                 while fragments.write_next(buffer) {}
-                Ok(())
             }
-            (None, payload) => encoder.message(buffer, control, payload),
+            (None, payload) => encoder.message(buffer, control, payload)?,
         }
+        Ok(())
+    }
+
+    fn warn_of_atoms(&self, many: Option<usize>) {
+        if let Some(count) = many {
+            self.warn(format!(
+                "{} got {count} different atoms from this node and keeps them for ever; send text as binaries",
+                self.peer
+            ));
+        }
+    }
+
+    /// Logs from a thread that holds no lock.
+    fn warn(&self, line: String) {
+        self.runtime.spawn(async move { log::warn(format_args!("{line}")) });
     }
 
     /// The form of a signal for peers that want reasons inside the control tuple, or know no unlink ids.

@@ -7,6 +7,7 @@
 //! connection.
 
 use super::atom_cache_in::SLOTS;
+use super::census::AtomCensus;
 use super::slots::Slots;
 use super::walk::walk;
 use crate::error::Malformed;
@@ -38,7 +39,7 @@ struct Entry {
 
 /// Why an atom gets no entry.
 enum Spelled {
-    /// It stays as it is.
+    /// It stays as it is; the peer may never have seen it.
     Out,
     /// It is none.
     Wrong,
@@ -56,11 +57,20 @@ pub(crate) struct AtomCacheOut {
     slots: Slots<Slot>,
     packet: u64,
     entries: Vec<Entry>,
+    /// Grows whenever a slot that was known no longer means what it meant.
+    changes: u64,
+}
+
+/// Entries that begin a packet, to be used again while the slots keep their meaning.
+#[derive(Default)]
+pub(super) struct Opening {
+    slots: Vec<u16>,
+    changes: u64,
 }
 
 impl AtomCacheOut {
     pub(crate) fn new() -> Self {
-        AtomCacheOut { slots: Slots::new(), packet: 0, entries: Vec::new() }
+        AtomCacheOut { slots: Slots::new(), packet: 0, entries: Vec::new(), changes: 0 }
     }
 
     /// Begins the next packet.
@@ -69,12 +79,45 @@ impl AtomCacheOut {
         self.entries.clear();
     }
 
-    /// Finds the atoms of one term of this packet and notes how they are to be written.
+    /// The entries of the packet that has just been written, as far as its first `count`.
+    pub(super) fn note_opening(&self, count: usize, opening: &mut Opening) {
+        opening.slots.clear();
+        opening.slots.extend(self.entries.iter().take(count).map(|entry| entry.slot));
+        opening.changes = self.changes;
+    }
+
+    /// Begins the packet with these entries, all of them known to the peer; false if they no longer are.
+    #[inline]
+    pub(super) fn open_with(&mut self, opening: &Opening) -> bool {
+        if opening.changes != self.changes {
+            return false;
+        }
+        for (entry, place) in (0..).zip(&opening.slots) {
+            let Some(slot) = self.slots.get_mut(usize::from(*place)) else { return false };
+            slot.packet = self.packet;
+            slot.entry = entry;
+            self.entries.push(Entry { slot: *place, new: false });
+        }
+        true
+    }
+
+    /// Entries of the packet so far.
+    pub(super) fn entries(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Finds the atoms of one term of this packet and notes how they are to be written; `census` hears of those that the
+    /// peer may not know.
     ///
     /// # Errors
     /// Whatever is no term, or refers to the section of another packet. Then the packet has to be given up with
     /// [`undo`](Self::undo).
-    pub(super) fn plan(&mut self, term: &[u8], edits: &mut Vec<Edit>) -> Result<usize, Malformed> {
+    pub(super) fn plan(
+        &mut self,
+        term: &[u8],
+        edits: &mut Vec<Edit>,
+        census: &mut AtomCensus,
+    ) -> Result<usize, Malformed> {
         walk(term, 0, |start, end| {
             let text = match term.get(start..end) {
                 Some([tag::SMALL_ATOM_UTF8, _, text @ ..]) => text,
@@ -82,11 +125,16 @@ impl AtomCacheOut {
                 Some([tag::ATOM_CACHE_REF, ..]) => {
                     return Err(Malformed::new("atom reference of another packet", start))
                 }
-                _ => return Ok(()), // Latin-1: stays as it is
+                // Latin-1: stays as it is
+                Some([tag::SMALL_ATOM, _, text @ ..] | [tag::ATOM, _, _, text @ ..]) => {
+                    census.see(hash(text));
+                    return Ok(());
+                }
+                _ => return Ok(()),
             };
-            match self.entry(text) {
+            match self.entry(text, census) {
                 Ok(entry) => edits.push(Edit { start, end, entry }),
-                Err(Spelled::Out) => {}
+                Err(Spelled::Out) => census.see(hash(text)),
                 Err(Spelled::Wrong) => return Err(Malformed::new("UTF-8 of an atom", start)),
             }
             Ok(())
@@ -94,11 +142,12 @@ impl AtomCacheOut {
     }
 
     /// The entry of this packet for an atom.
-    fn entry(&mut self, text: &[u8]) -> Result<u8, Spelled> {
+    fn entry(&mut self, text: &[u8], census: &mut AtomCensus) -> Result<u8, Spelled> {
         if text.len() < MIN_TEXT || text.len() > MAX_TEXT {
             return Err(Spelled::Out);
         }
-        let place = hash(text);
+        let hash = hash(text);
+        let place = place(hash);
         let slot = self.slots.get_mut(usize::from(place)).ok_or(Spelled::Out)?;
         let same = slot.text == text;
         if slot.packet == self.packet {
@@ -113,6 +162,8 @@ impl AtomCacheOut {
             if std::str::from_utf8(text).is_err() {
                 return Err(Spelled::Wrong);
             }
+            census.see(hash);
+            self.changes += u64::from(slot.known);
             slot.text.clear();
             slot.text.extend_from_slice(text);
             slot.known = true;
@@ -125,6 +176,7 @@ impl AtomCacheOut {
 
     /// Gives the packet up: the peer will not learn what it would have defined.
     pub(super) fn undo(&mut self) {
+        self.changes += 1;
         for entry in self.entries.drain(..).filter(|entry| entry.new) {
             if let Some(slot) = self.slots.get_mut(usize::from(entry.slot)) {
                 slot.known = false;
@@ -168,8 +220,14 @@ pub(super) fn write_edited(out: &mut Vec<u8>, term: &[u8], edits: &[Edit]) {
     out.extend_from_slice(term.get(done..).unwrap_or_default());
 }
 
-/// 11 bits that depend on all of the text.
-fn hash(text: &[u8]) -> u16 {
+/// The slot of a text with this hash: its upper 11 bits.
+fn place(hash: u64) -> u16 {
+    (hash >> (64 - SLOTS.trailing_zeros())) as u16
+}
+
+/// 64 bits that depend on all of the text.
+#[inline]
+pub(super) fn hash(text: &[u8]) -> u64 {
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 divided by the golden ratio
     let mut hash = text.len() as u64;
     for chunk in text.chunks(8) {
@@ -177,5 +235,5 @@ fn hash(text: &[u8]) -> u16 {
         word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
         hash = (hash.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(SPREAD);
     }
-    (hash >> (64 - SLOTS.trailing_zeros())) as u16
+    hash
 }

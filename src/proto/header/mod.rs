@@ -13,6 +13,7 @@
 mod assembler;
 mod atom_cache_in;
 mod atom_cache_out;
+mod census;
 mod reader;
 mod slots;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod writer;
 
 pub use assembler::{Assembler, AssemblyLimits, SpareBuffers};
 pub use atom_cache_in::AtomCacheIn;
+pub use census::{AtomCensus, DEFAULT_ATOM_LIMIT};
 pub use reader::{PacketReader, Received};
 pub use writer::{encode_message, Fragmenter, PacketWriter, FRAGMENT};
 

@@ -1,8 +1,9 @@
 //! From messages to packets, in one piece or in fragments.
 
-use super::atom_cache_out::{write_edited, AtomCacheOut, Edit};
+use super::atom_cache_out::{hash, write_edited, AtomCacheOut, Edit, Opening};
+use super::census::AtomCensus;
 use super::{HeaderMode, FIRST, NEXT, PASS_THROUGH, WHOLE};
-use crate::error::{Malformed, Result};
+use crate::error::{Error, Malformed, Result};
 use crate::proto::control::Control;
 use crate::proto::flags::Flags;
 use crate::proto::frame;
@@ -50,22 +51,81 @@ pub struct PacketWriter {
     mode: HeaderMode,
     fragments: bool,
     cache: Option<AtomCacheOut>,
+    census: AtomCensus,
     sequence: u64,
     control: Vec<u8>,
     edits: Vec<Edit>,
+    /// Control tuples of the last messages, as they went out; see [`place`].
+    memos: [Option<Box<Memo>>; MEMOS],
+}
+
+/// A control tuple and its bytes with references to the atoms that begin the packet.
+struct Memo {
+    control: Control,
+    bytes: Vec<u8>,
+    opening: Opening,
+}
+
+impl Memo {
+    fn new(control: &Control) -> Self {
+        Memo { control: control.clone(), bytes: Vec::new(), opening: Opening::default() }
+    }
+}
+
+/// Pairs of sender and receiver that are remembered: a program has few conversations at a time.
+const MEMOS: usize = 8;
+
+/// Where a control tuple may be remembered; only those of ordinary messages are.
+#[inline]
+fn place(control: &Control) -> Option<usize> {
+    let key = match control {
+        Control::SendSender { from, to, token: None } => from.id ^ to.id.rotate_left(3),
+        Control::RegSend { from, token: None, .. } => from.id,
+        _ => return None,
+    };
+    Some(key as usize % MEMOS)
+}
+
+/// Whether a message like this may be refused; signals are never lost.
+fn may_refuse(control: &Control) -> bool {
+    match control {
+        Control::AltactSignal(signal) => !signal.exit,
+        Control::MonitorP { .. } => true,
+        _ => {
+            control.has_payload()
+                && !matches!(
+                    control,
+                    Control::PayloadExit { .. }
+                        | Control::PayloadExit2 { .. }
+                        | Control::PayloadMonitorPExit { .. }
+                )
+        }
+    }
 }
 
 impl PacketWriter {
     /// For a connection with these flags in force.
     pub fn new(effective: Flags) -> Self {
+        PacketWriter::with_census(effective, AtomCensus::default())
+    }
+
+    /// For a connection to a peer that got these atoms on earlier ones.
+    pub fn with_census(effective: Flags, census: AtomCensus) -> Self {
         PacketWriter {
             mode: HeaderMode::of(effective),
             fragments: effective.has(Flags::FRAGMENTS),
             cache: effective.has(Flags::DIST_HDR_ATOM_CACHE).then(AtomCacheOut::new),
+            census,
             sequence: 0,
             control: Vec::new(),
             edits: Vec::new(),
+            memos: Default::default(),
         }
+    }
+
+    /// The atoms that the peer got.
+    pub fn census(&mut self) -> &mut AtomCensus {
+        &mut self.census
     }
 
     /// How packets start here.
@@ -82,11 +142,12 @@ impl PacketWriter {
     /// Appends a message as one packet, with its length.
     ///
     /// # Errors
-    /// `out` is as before then. [`Error::Limit`](crate::Error::Limit) for 2 GiB or more;
-    /// [`Error::Malformed`](crate::Error::Malformed) if the payload is no term (noticed only with an atom cache).
+    /// `out` is as before then. [`Error::Limit`](crate::Error::Limit) for 2 GiB or more, or if the peer got too many
+    /// atoms; [`Error::Malformed`](crate::Error::Malformed) if the payload is no term.
     #[inline]
     pub fn message(&mut self, out: &mut Vec<u8>, control: &Control, payload: Option<&[u8]>) -> Result<()> {
         if self.cache.is_none() {
+            self.count(control, payload)?;
             return encode_message(out, self.mode, control, payload);
         }
         let start = frame::begin(out);
@@ -96,16 +157,22 @@ impl PacketWriter {
     }
 
     /// Begins a message in fragments: appends the first one, and returns what writes the others. Other packets may
-    /// go between them, other messages of the same sender may not. The payload is not looked at.
+    /// go between them, other messages of the same sender may not. Whether the payload is a term is not checked.
     ///
     /// # Errors
-    /// [`Error::Limit`](crate::Error::Limit) if the control tuple has 2 GiB or more; `out` is as before then.
+    /// [`Error::Limit`](crate::Error::Limit) if the control tuple has 2 GiB or more, or if the peer got too many atoms;
+    /// `out` is as before then.
     pub fn fragments<P: AsRef<[u8]>>(
         &mut self,
         out: &mut Vec<u8>,
         control: &Control,
         payload: P,
     ) -> Result<Fragmenter<P>> {
+        match self.count(control, Some(payload.as_ref())) {
+            Err(error @ Error::Limit(_)) => return Err(error),
+            // What is no term is not our business here.
+            Ok(()) | Err(_) => {}
+        }
         let start = frame::begin(out);
         let place = out.len();
         out.extend_from_slice(&[VERSION, FIRST]);
@@ -131,43 +198,86 @@ impl PacketWriter {
     }
 
     /// Atom section, control tuple and payload.
-    fn cached(
-        &mut self,
-        out: &mut Vec<u8>,
-        control: &Control,
-        payload: Option<&[u8]>,
-    ) -> Result<(), Malformed> {
-        let split = self.plan(control, payload)?;
-        let Some(cache) = &self.cache else { return Ok(()) };
+    fn cached(&mut self, out: &mut Vec<u8>, control: &Control, payload: Option<&[u8]>) -> Result<()> {
+        let Some(cache) = &mut self.cache else { return Ok(()) };
+        self.edits.clear();
+        self.edits.shrink_to(KEEP);
+        cache.begin();
+        let place = place(control);
+        let memo = place
+            .and_then(|place| self.memos.get(place)?.as_deref())
+            .filter(|memo| memo.control == *control && cache.open_with(&memo.opening));
+        let mut plan = || {
+            let split = match memo {
+                Some(_) => 0,
+                None => {
+                    self.control.clear();
+                    self.control.shrink_to(KEEP);
+                    control.encode_to(&mut self.control);
+                    cache.plan(&self.control, &mut self.edits, &mut self.census)?;
+                    self.edits.len()
+                }
+            };
+            let opening = cache.entries();
+            if let Some(payload) = payload {
+                let end = cache.plan(payload, &mut self.edits, &mut self.census)?;
+                if end != payload.len() {
+                    return Err(Malformed::new("payload: something follows the term", end).into());
+                }
+            }
+            self.census.settle(may_refuse(control))?;
+            Ok((split, opening))
+        };
+        let (split, opening) = match plan() {
+            Ok(planned) => planned,
+            Err(error) => {
+                cache.undo();
+                self.census.forget();
+                return Err(error);
+            }
+        };
         cache.write_section(out);
         let (in_control, in_payload) = self.edits.split_at(split.min(self.edits.len()));
-        write_edited(out, &self.control, in_control);
+        match (memo, place) {
+            (Some(memo), _) => out.extend_from_slice(&memo.bytes),
+            (None, None) => write_edited(out, &self.control, in_control),
+            (None, Some(place)) => {
+                let start = out.len();
+                write_edited(out, &self.control, in_control);
+                if let Some(memo) = self.memos.get_mut(place) {
+                    let memo = memo.get_or_insert_with(|| Box::new(Memo::new(control)));
+                    memo.control.clone_from(control);
+                    memo.bytes.clear();
+                    memo.bytes.extend_from_slice(out.get(start..).unwrap_or_default());
+                    cache.note_opening(opening, &mut memo.opening);
+                }
+            }
+        }
         write_edited(out, payload.unwrap_or_default(), in_payload);
         Ok(())
     }
 
-    /// Encodes the control tuple and finds the atoms of both terms; returns how many edits are the tuple's.
-    fn plan(&mut self, control: &Control, payload: Option<&[u8]>) -> Result<usize, Malformed> {
-        self.control.clear();
-        self.control.shrink_to(KEEP);
-        self.edits.clear();
-        self.edits.shrink_to(KEEP);
-        control.encode_to(&mut self.control);
-        let Some(cache) = &mut self.cache else { return Ok(0) };
-        cache.begin();
-        let mut plan = || {
-            cache.plan(&self.control, &mut self.edits)?;
-            let split = self.edits.len();
-            if let Some(payload) = payload {
-                let end = cache.plan(payload, &mut self.edits)?;
-                if end != payload.len() {
-                    return Err(Malformed::new("payload: something follows the term", end));
+    /// Counts the atoms of a message that goes out as it is.
+    fn count(&mut self, control: &Control, payload: Option<&[u8]>) -> Result<()> {
+        let mut count = || {
+            match control {
+                // Our name and the peer's, which the handshake told, or nothing new.
+                Control::SendSender { .. } | Control::Send { .. } | Control::AliasSend { .. } => {}
+                Control::RegSend { to, .. } => self.census.see(hash(to.as_bytes())),
+                _ => {
+                    self.control.clear();
+                    self.control.shrink_to(KEEP);
+                    control.encode_to(&mut self.control);
+                    self.census.see_term(&self.control)?;
                 }
             }
-            Ok(split)
+            if let Some(payload) = payload {
+                self.census.see_term(payload)?;
+            }
+            self.census.settle(may_refuse(control))
         };
-        let planned = plan();
-        planned.inspect_err(|_| cache.undo())
+        let counted = count();
+        counted.inspect_err(|_| self.census.forget())
     }
 
     fn undo(&mut self) {
