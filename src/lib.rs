@@ -38,3 +38,5 @@ pub use node::{
     mailbox::Mailbox, mailbox::MailboxOptions, message::Message, message::MessageKind, send::Target, Node,
     NodeFilter,
 };
+#[cfg(feature = "node")]
+pub use service::pg::Pg;

@@ -150,7 +150,6 @@ pub(crate) trait Citizen: Send + Sync {
     /// again before this returns. Must not wait.
     fn peer_down(&self, node: &Arc<Inner>, peer: &Atom, visible: bool, reason: &DownReason);
     /// The services themselves, for their own functions.
-    #[allow(dead_code, reason = "the services that keep state come next")]
     fn as_any(&self) -> &dyn std::any::Any;
 }
 

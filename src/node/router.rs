@@ -33,6 +33,11 @@ impl Upper for Inner {
     }
 }
 
+/// The sender of a message, if it lives on the peer that brought it. A lie is no reason to lose the message.
+fn of(peer: &Atom, from: Pid) -> Option<Pid> {
+    (from.node == *peer).then_some(from)
+}
+
 /// Refuses a control message that speaks for another node than `peer`.
 fn must_be(peer: &Atom, pid: &Pid) -> Result<(), Malformed> {
     match pid.node == *peer {
@@ -52,9 +57,9 @@ impl Inner {
         let payload = || payload.ok_or(Malformed::new("message without payload", 0));
         match control {
             Control::Send { to, .. } => Ok(self.deliver_pid(&to, None, payload()?)),
-            Control::SendSender { from, to, .. } => Ok(self.deliver_pid(&to, Some(from), payload()?)),
-            Control::RegSend { from, to, .. } => Ok(self.deliver_name(&to, Some(from), payload()?)),
-            Control::AliasSend { from, to, .. } => Ok(self.deliver_alias(to, Some(from), payload()?)),
+            Control::SendSender { from, to, .. } => Ok(self.deliver_pid(&to, of(peer, from), payload()?)),
+            Control::RegSend { from, to, .. } => Ok(self.deliver_name(&to, of(peer, from), payload()?)),
+            Control::AliasSend { from, to, .. } => Ok(self.deliver_alias(to, of(peer, from), payload()?)),
             Control::AltactSignal(signal) => {
                 let AltactSignal { exit, from, to, .. } = *signal;
                 let payload = payload()?;
@@ -62,10 +67,11 @@ impl Inner {
                     self.alternate_exit(&from, &to, payload)?;
                     return Ok(None);
                 }
+                let from = of(peer, from);
                 Ok(match to {
-                    SignalTarget::Pid(pid) => self.deliver_pid(&pid, Some(from), payload),
-                    SignalTarget::Name(name) => self.deliver_name(&name, Some(from), payload),
-                    SignalTarget::Alias(alias) => self.deliver_alias(alias, Some(from), payload),
+                    SignalTarget::Pid(pid) => self.deliver_pid(&pid, from, payload),
+                    SignalTarget::Name(name) => self.deliver_name(&name, from, payload),
+                    SignalTarget::Alias(alias) => self.deliver_alias(alias, from, payload),
                 })
             }
             Control::SpawnRequest(request) => {

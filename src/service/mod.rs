@@ -7,6 +7,7 @@ mod call;
 pub(crate) mod gen;
 pub mod io;
 mod net_kernel;
+pub mod pg;
 mod rex;
 
 use std::sync::Arc;
@@ -26,8 +27,16 @@ use crate::term::{Atom, Writer};
 /// Requests that may wait for one service; a flood beyond is dropped, its callers see their timeouts.
 const SERVICE_LIMITS: Limits = Limits { bytes: 16 << 20, count: 65_536, overflow: Overflow::Drop };
 
-/// The services of this module.
-struct Services;
+/// The services of this module that keep state.
+#[derive(Default)]
+pub(crate) struct Services {
+    pg: pg::Scopes,
+}
+
+/// The services of a node.
+pub(crate) fn services(node: &Arc<Inner>) -> &Services {
+    node.citizen.as_any().downcast_ref().expect("Node::start gives each node these services")
+}
 
 impl Citizen for Services {
     fn start(&self, node: &Arc<Inner>) -> Result<()> {
@@ -93,7 +102,7 @@ impl Node {
     /// # Errors
     /// Name, cookie, port and epmd problems, each with the step and the cure.
     pub fn start(config: Config) -> Result<Node> {
-        Node::boot(config, Arc::new(Services))
+        Node::boot(config, Arc::new(Services::default()))
     }
 }
 

@@ -4,6 +4,7 @@
 mod connect;
 mod connections;
 mod examples;
+mod groups;
 mod leaders;
 mod links;
 mod messages;

@@ -2,6 +2,7 @@
 
 mod atoms;
 mod calls;
+mod groups;
 mod hostile;
 mod links;
 mod messages;
