@@ -48,4 +48,11 @@ impl Exports {
         let any = || entries.iter().find(|(known, process)| *known == ANY_ARITY && process.is_alive());
         exact.or_else(any).map(|(_, process)| process.clone())
     }
+
+    /// Whether a function of this module is exported.
+    pub(crate) fn has_module(&self, module: &Atom) -> bool {
+        let table = self.table.read();
+        let mut of_module = table.iter().filter(|((known, _), _)| known == module);
+        of_module.any(|(_, entries)| entries.iter().any(|(_, process)| process.is_alive()))
+    }
 }

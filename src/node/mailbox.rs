@@ -91,6 +91,10 @@ impl Mailbox {
         self.node.inner()
     }
 
+    pub(crate) fn process(&self) -> &Arc<Process> {
+        &self.process
+    }
+
     /// False once it was closed or ended by an exit signal.
     pub fn is_alive(&self) -> bool {
         self.process.is_alive()

@@ -26,6 +26,7 @@ mod peers;
 pub mod process;
 mod registry;
 pub(crate) mod relations;
+pub(crate) mod request;
 pub(crate) mod router;
 pub mod send;
 mod signals;
@@ -279,19 +280,7 @@ impl Node {
 
     /// Names of other nodes.
     pub fn nodes(&self, filter: NodeFilter) -> Vec<Atom> {
-        match filter {
-            NodeFilter::Known => self.inner().peers.known(),
-            NodeFilter::This => vec![self.name()],
-            _ => {
-                let links = self.inner().peers.links();
-                let wanted = |link: &&Arc<Link>| match filter {
-                    NodeFilter::Visible => link.visible,
-                    NodeFilter::Hidden => !link.visible,
-                    _ => true,
-                };
-                links.iter().filter(wanted).map(|link| link.peer.clone()).collect()
-            }
-        }
+        self.inner().nodes(filter)
     }
 
     /// How many different atoms `peer` got from this node in its present life; `None` while it is not connected. See
@@ -385,6 +374,22 @@ impl Inner {
         match self.is_stopped() {
             true => Err(Error::Closed("node")),
             false => Ok(()),
+        }
+    }
+
+    pub(crate) fn nodes(&self, filter: NodeFilter) -> Vec<Atom> {
+        match filter {
+            NodeFilter::Known => self.peers.known(),
+            NodeFilter::This => vec![self.name()],
+            _ => {
+                let links = self.peers.links();
+                let wanted = |link: &&Arc<Link>| match filter {
+                    NodeFilter::Visible => link.visible,
+                    NodeFilter::Hidden => !link.visible,
+                    _ => true,
+                };
+                links.iter().filter(wanted).map(|link| link.peer.clone()).collect()
+            }
         }
     }
 

@@ -208,11 +208,13 @@ impl Process {
         result
     }
 
-    /// Removes a DOWN for `reference` that waits in the queue.
+    /// Removes a DOWN or a spawn reply for `reference` that waits in the queue.
     pub(crate) fn flush_down(&self, reference: &Reference) {
         let mut state = self.state.lock();
-        let down = |message: &Message| message.kind == MessageKind::Down && message.answers(reference);
-        if let Some(place) = state.queue.iter().position(down) {
+        let told = |message: &Message| {
+            matches!(message.kind, MessageKind::Down | MessageKind::SpawnReply) && message.answers(reference)
+        };
+        while let Some(place) = state.queue.iter().position(told) {
             state.remove(self.limits, place);
         }
     }

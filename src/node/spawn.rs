@@ -4,20 +4,22 @@
 //! program runs the function on a thread of its choice and ends the process with its result. Nothing that is not exported runs.
 //! Always true: each request is answered with op 31 before anything else is said about its process.
 
-use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::error::{Error, Malformed, Result};
 use crate::net::link::Pause;
-use crate::node::links::{finish, NORMAL};
+use crate::node::links::finish;
 use crate::node::message::{Message, MessageKind};
 use crate::node::process::{AliasMode, Delivery, Limits, Overflow, Process};
 use crate::node::relations::{LinkState, Spawning, Watched};
+use crate::node::request::{list_length, Asked};
 use crate::node::{check_term, Inner};
-use crate::proto::control::{Control, SpawnReply, SpawnRequest};
-use crate::term::{Atom, Kind, Pid, Reader, Reference, Writer};
+use crate::proto::control::{Control, SpawnReply, SpawnRequest, Target};
+use crate::term::{Atom, Kind, Pid, Reader, Reference, Term, Writer};
+
+pub use crate::node::request::{Class, Request, RequestKind};
 
 /// A process that serves one request gets few messages itself; a flood to it must not fill our memory.
 const SPAWNED_LIMITS: Limits = Limits { bytes: 16 << 20, count: 100_000, overflow: Overflow::Drop };
@@ -30,185 +32,6 @@ const ABANDONED: &[u8] = b"\x77\x09abandoned";
 
 /// Arity that stands for all arities.
 pub const ANY_ARITY: u32 = u32::MAX;
-
-/// How the caller wants to hear of the result.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RequestKind {
-    /// A spawned process: its exit reason is all there is.
-    Spawn,
-    /// `erpc:call` and what is built on it; the reference marks the result.
-    Call(Box<crate::term::Term>),
-    /// `erpc:cast`: nobody hears of the result.
-    Cast,
-}
-
-/// A function call that a peer asked for. It is a process of this node until it is answered; dropping it unanswered
-/// ends that process with reason `killed`.
-pub struct Request {
-    inner: Arc<Inner>,
-    process: Option<Arc<Process>>,
-    kind: RequestKind,
-    pub(crate) module: Atom,
-    pub(crate) function: Atom,
-    pub(crate) arity: u32,
-    pub(crate) args: Bytes,
-    pub(crate) leader: Pid,
-    pub(crate) caller: Pid,
-}
-
-/// Erlang's three classes of exceptions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// `erlang:error/1`
-    Error,
-    /// `erlang:exit/1`
-    Exit,
-    /// `erlang:throw/1`
-    Throw,
-}
-
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Request({}:{}/{})", self.module, self.function, self.arity)
-    }
-}
-
-impl Request {
-    /// The pid that stands for this call; it can send, link and be exited like any other.
-    pub fn pid(&self) -> Pid {
-        match &self.process {
-            Some(process) => self.inner.pid_of(process),
-            None => self.inner.node_pid(),
-        }
-    }
-
-    /// How the caller wants to hear of the result.
-    pub fn kind(&self) -> &RequestKind {
-        &self.kind
-    }
-
-    /// Module asked for.
-    pub fn module(&self) -> &Atom {
-        &self.module
-    }
-
-    /// Function asked for.
-    pub fn function(&self) -> &Atom {
-        &self.function
-    }
-
-    /// Number of arguments.
-    pub fn arity(&self) -> u32 {
-        self.arity
-    }
-
-    /// The arguments: one encoded proper list.
-    pub fn args(&self) -> &Bytes {
-        &self.args
-    }
-
-    /// The group leader: where this call's output belongs.
-    pub fn leader(&self) -> &Pid {
-        &self.leader
-    }
-
-    /// The process that asked.
-    pub fn caller(&self) -> &Pid {
-        &self.caller
-    }
-
-    /// False when the caller gave up or an exit signal ended the process: nobody waits for a result any more.
-    pub fn is_wanted(&self) -> bool {
-        self.process.as_ref().is_some_and(|process| process.is_alive())
-    }
-
-    /// Ends the call with `value` (one encoded term).
-    pub fn reply(mut self, value: &[u8]) -> Result<()> {
-        crate::term::validate(value, &[])?;
-        let reason = match &self.kind {
-            RequestKind::Spawn | RequestKind::Cast => Bytes::from_static(NORMAL),
-            RequestKind::Call(tag) => {
-                let mut writer = Writer::new();
-                writer.tuple(3).term(tag).atom("return").raw_unchecked(value);
-                finish(writer)
-            }
-        };
-        self.end(reason)
-    }
-
-    /// Ends the call with an exception: `reason` is one encoded term, `stack` an encoded list of
-    /// `{Module, Function, ArityOrArgs, Location}` (an empty one will do).
-    pub fn fail(mut self, class: Class, reason: &[u8], stack: &[u8]) -> Result<()> {
-        crate::term::validate(reason, &[])?;
-        crate::term::validate(stack, &[])?;
-        let mut writer = Writer::new();
-        match (&self.kind, class) {
-            (RequestKind::Call(tag), Class::Error) => {
-                writer.tuple(4).term(tag).atom("error").raw_unchecked(reason).raw_unchecked(stack);
-            }
-            (RequestKind::Call(tag), class) => {
-                let class = if class == Class::Exit { "exit" } else { "throw" };
-                writer.tuple(3).term(tag).atom(class).raw_unchecked(reason);
-            }
-            (_, Class::Error) => {
-                writer.tuple(2).raw_unchecked(reason).raw_unchecked(stack);
-            }
-            (_, Class::Exit) => {
-                writer.raw_unchecked(reason);
-            }
-            (_, Class::Throw) => {
-                writer.tuple(2).tuple(2).atom("nocatch").raw_unchecked(reason).raw_unchecked(stack);
-            }
-        }
-        self.end(finish(writer))
-    }
-
-    /// `{undef, [{M, F, Args, []}]}`, as an unknown function ends on a BEAM.
-    pub(crate) fn undef(self) {
-        let mut stack = Writer::new();
-        stack
-            .list(1)
-            .tuple(4)
-            .atom_term(&self.module)
-            .atom_term(&self.function)
-            .raw_unchecked(&self.args)
-            .nil()
-            .nil();
-        let _ = self.fail(Class::Error, b"\x77\x05undef", &finish(stack));
-    }
-
-    /// The process, for whoever ends it in the request's place.
-    pub(crate) fn into_process(mut self) -> Option<Arc<Process>> {
-        self.process.take()
-    }
-
-    fn end(&mut self, reason: Bytes) -> Result<()> {
-        match self.process.take() {
-            Some(process) if process.is_alive() => {
-                self.inner.end(&process, reason);
-                Ok(())
-            }
-            _ => Err(Error::Closed("this request: its caller gave up, so it")),
-        }
-    }
-}
-
-impl Drop for Request {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            self.inner.end(&process, Bytes::from_static(b"\x77\x06killed"));
-        }
-    }
-}
-
-/// What is to run after wrappers (`erpc`, `proc_lib`, `apply`) are taken off.
-struct Call {
-    kind: RequestKind,
-    module: Atom,
-    function: Atom,
-    args: Bytes,
-    arity: Option<u32>,
-}
 
 impl Inner {
     /// Serves op 29.
@@ -243,7 +66,8 @@ impl Inner {
             }
         });
         self.spawn_reply(&asked, (link, monitor), Ok(self.pid_of(&process)));
-        Ok(self.run(process, asked, args))
+        let SpawnRequest { from: caller, leader, module, function, .. } = asked;
+        Ok(self.run(process, Asked { kind: RequestKind::Spawn, module, function, args, leader, caller }))
     }
 
     fn spawn_reply(
@@ -268,26 +92,25 @@ impl Inner {
         }
     }
 
-    fn run(self: &Arc<Self>, process: Arc<Process>, asked: SpawnRequest, args: Bytes) -> Option<Arc<Pause>> {
-        let SpawnRequest { from, leader, module, function, .. } = asked;
-        let call = unwrap_call(module, function, args);
-        let Some(arity) = call.arity else {
-            // The argument list is not a proper list.
-            self.end(&process, Bytes::from_static(b"\x77\x06badarg"));
+    /// Runs a call that came as a message, for `server`, which hears of its end as `{'DOWN', Ref, process, Pid, Reason}`, where
+    /// the reason is that of `erpc` with the same `Ref` for its mark. `None`: too many processes.
+    pub(crate) fn call_for(self: &Arc<Self>, server: &Arc<Process>, mut asked: Asked) -> Option<Reference> {
+        if self.processes.len() >= MAX_SPAWNED {
             return None;
-        };
-        let request = Request {
-            inner: self.clone(),
-            process: Some(process),
-            kind: call.kind,
-            module: call.module,
-            function: call.function,
-            arity,
-            args: call.args,
-            leader,
-            caller: from.clone(),
-        };
-        self.dispatch(request)
+        }
+        let process = self.processes.create(SPAWNED_LIMITS).ok()?;
+        process.set_leader(asked.leader.clone());
+        let reference = self.monitor(server, Watched::Pid(self.pid_of(&process)), None);
+        if let RequestKind::Call(mark) = &mut asked.kind {
+            **mark = Term::Reference(Box::new(reference.clone()));
+        }
+        // A full mailbox stops the reading of a link; a service bounds by itself what it takes on.
+        let _full = self.run(process, asked);
+        Some(reference)
+    }
+
+    fn run(self: &Arc<Self>, process: Arc<Process>, asked: Asked) -> Option<Arc<Pause>> {
+        self.dispatch(Request::new(self, process, asked).checked()?)
     }
 
     /// Hands a request to whoever exported its function, or answers it as a BEAM without that function would.
@@ -371,7 +194,7 @@ impl Inner {
     }
 
     /// The process that prints on our standard output.
-    fn console(&self) -> Option<Pid> {
+    pub(crate) fn console(&self) -> Option<Pid> {
         self.processes.whereis(&Atom::from_static("user")).map(|process| self.pid_of(&process))
     }
 
@@ -398,8 +221,13 @@ impl Inner {
             })
         });
         let Some(process) = process.filter(|_| expected) else {
+            // Whoever asked has ended or given up; the new process must hear of it, and its node tells nobody of its end.
+            if let (Ok(pid), true) = (&result, monitored) {
+                let to_pid = Target::Pid(pid.clone());
+                let control = Control::DemonitorP { from: to.clone(), to: to_pid, reference };
+                self.signal_if_connected(peer, control, None);
+            }
             if let (Ok(pid), true) = (&result, linked) {
-                // Whoever asked has ended or given up; the new process is linked to it and must hear of it.
                 self.exit_signal(peer, to, pid.clone(), ABANDONED);
             }
             return;
@@ -460,73 +288,4 @@ fn spawn_options(options: &[u8]) -> Option<(bool, bool)> {
     }
     // An empty list has no tail of its own.
     (reader.is_empty() || reader.nil()).then_some((link, monitor))
-}
-
-/// The length of an encoded proper list.
-pub(crate) fn list_length(list: &[u8]) -> Option<u32> {
-    let mut reader = Reader::new(list);
-    let length = reader.list()?;
-    if reader.is_empty() {
-        return (length == 0).then_some(0);
-    }
-    for _ in 0..length {
-        if !reader.skip() {
-            return None;
-        }
-    }
-    if !reader.is_empty() && !reader.nil() {
-        return None;
-    }
-    u32::try_from(length).ok()
-}
-
-/// Takes `erpc`, `proc_lib` and `apply` off a call, as often as they are nested.
-fn unwrap_call(module: Atom, function: Atom, args: Bytes) -> Call {
-    let mut call = Call { kind: RequestKind::Spawn, module, function, args, arity: None };
-    for _ in 0..4 {
-        match peel(&call) {
-            Some(inner) => call = inner,
-            None => break,
-        }
-    }
-    call.arity = list_length(&call.args);
-    call
-}
-
-fn peel(call: &Call) -> Option<Call> {
-    let mut reader = Reader::new(&call.args);
-    let count = reader.list()?;
-    let kind = match (call.module.as_str(), call.function.as_str(), count) {
-        ("erpc", "execute_call", 4) => RequestKind::Call(Box::new(reader.term()?)),
-        ("erpc", "execute_cast", 3) => RequestKind::Cast,
-        ("proc_lib", "init_p", 5) => {
-            reader.skip().then_some(())?;
-            reader.skip().then_some(())?;
-            call.kind.clone()
-        }
-        ("proc_lib", "init_p", 3) => {
-            reader.skip().then_some(())?;
-            reader.skip().then_some(())?;
-            return apply_fun(call, reader, None);
-        }
-        ("erlang", "apply", 3) => call.kind.clone(),
-        ("erlang", "apply", 2) => {
-            let fun = reader.term_bytes()?;
-            let args = reader.term_bytes()?;
-            return apply_fun(call, Reader::new(fun), Some(args));
-        }
-        _ => return None,
-    };
-    let module = Atom::new(&reader.atom()?).ok()?;
-    let function = Atom::new(&reader.atom()?).ok()?;
-    let args = reader.term_bytes()?;
-    Some(Call { kind, module, function, args: Bytes::copy_from_slice(args), arity: None })
-}
-
-/// `fun M:F/A` applied to `args`; a closure stays what it was, for its code is not ours.
-fn apply_fun(call: &Call, mut fun: Reader<'_>, args: Option<&[u8]>) -> Option<Call> {
-    let export = fun.export()?;
-    let (module, function) = (export.module, export.function);
-    let args = args.map(Bytes::copy_from_slice).unwrap_or_else(|| Bytes::from_static(b"\x6a"));
-    Some(Call { kind: call.kind.clone(), module, function, args, arity: None })
 }

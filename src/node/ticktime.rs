@@ -46,6 +46,11 @@ impl Inner {
         self.ticks.state.lock().ticktime
     }
 
+    /// True while a change is in its transition.
+    pub(crate) fn is_changing_ticktime(&self) -> bool {
+        self.ticks.state.lock().before.is_some()
+    }
+
     /// What we tick by, and what peers are judged by.
     pub(crate) fn ticks(&self) -> (Duration, Duration) {
         self.ticks.state.lock().both()
@@ -78,7 +83,7 @@ impl Node {
 
     /// True while a change of the ticktime is in its transition.
     pub fn is_changing_ticktime(&self) -> bool {
-        self.inner().ticks.state.lock().before.is_some()
+        self.inner().is_changing_ticktime()
     }
 
     /// Changes the ticktime of this node, as `net_kernel:set_net_ticktime/2`. Call it on all nodes of the cluster within

@@ -15,7 +15,7 @@ use crate::node::message::{Message, MessageKind};
 use crate::node::process::AliasMode;
 use crate::node::send::Target;
 use crate::node::spawn::SpawnOptions;
-use crate::term::{Pid, Reader, Writer};
+use crate::term::{Pid, Reader, Reference, Writer};
 
 impl Mailbox {
     /// `gen_server:call(Server, Request, Timeout)`, which Elixir's `GenServer.call` and `Agent` are as well. `request` is
@@ -33,8 +33,7 @@ impl Mailbox {
         call.list(1).atom("alias").reference(&reference).raw_unchecked(request);
         let asked = call.finish().and_then(|call| self.send(server, &call, deadline.left()));
         let answer = asked.and_then(|()| self.recv_reply(&reference, deadline.left()));
-        // Also ends the alias, so that a reply that comes too late is dropped.
-        self.demonitor(&reference, true);
+        self.forget(&reference);
         let answer = answer.map_err(|error| in_time(error, "the server did not reply"))?;
         if answer.kind() == MessageKind::Down {
             return Err(ended(server, &down_reason(&answer)));
@@ -83,12 +82,15 @@ impl Mailbox {
         let call = call.finish()?;
         let reference = self.spawn_request(node, "erpc", "execute_call", &call, options)?;
         let started = self.recv_reply(&reference, deadline.left());
+        if started.is_err() {
+            self.forget(&reference);
+        }
         let started = started.map_err(|error| in_time(error, "the node did not start the call"))?;
         if started.from().is_none() {
             return Err(refused(node, &started));
         }
         let answer = self.recv_reply(&reference, deadline.left());
-        self.demonitor(&reference, true);
+        self.forget(&reference);
         let answer = answer.map_err(|error| in_time(error, "the function did not return"))?;
         let reason = down_reason(&answer);
         match outcome(&reason, &mark) {
@@ -98,6 +100,14 @@ impl Mailbox {
                 Err(Error::Remote(format!("the call of {module}:{function} ended with {}", text(&reason))))
             }
         }
+    }
+}
+
+impl Mailbox {
+    /// Nobody waits for answers to `reference` any more: the monitor and the alias end, and what has arrived is dropped.
+    fn forget(&self, reference: &Reference) {
+        self.demonitor(reference, true);
+        while let Ok(Some(_)) = self.process().take(Some(reference)) {}
     }
 }
 

@@ -68,3 +68,9 @@ pub(crate) fn call(payload: &[u8]) -> Option<(From, Reader<'_>)> {
     let from = From::read(&mut reader)?;
     Some((from, reader))
 }
+
+/// `{'$gen_cast', Request}`: a cursor at what is asked.
+pub(crate) fn cast(payload: &[u8]) -> Option<Reader<'_>> {
+    let mut reader = Reader::new(payload);
+    (reader.tuple_of(2) && reader.atom_is("$gen_cast")).then_some(reader)
+}

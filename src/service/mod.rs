@@ -22,7 +22,7 @@ use crate::node::process::{Limits, Overflow, Process};
 use crate::node::spawn::Request;
 use crate::node::{Citizen, Inner, Node};
 use crate::proto::control::Control;
-use crate::term::{Atom, Writer};
+use crate::term::{Atom, Pid, Writer};
 
 /// Requests that may wait for one service; a flood beyond is dropped, its callers see their timeouts.
 const SERVICE_LIMITS: Limits = Limits { bytes: 16 << 20, count: 65_536, overflow: Overflow::Drop };
@@ -41,7 +41,7 @@ pub(crate) fn services(node: &Arc<Inner>) -> &Services {
 impl Citizen for Services {
     fn start(&self, node: &Arc<Inner>) -> Result<()> {
         start(node, "net_kernel", net_kernel::handle)?;
-        start(node, "rex", rex::handle)?;
+        rex::start(node)?;
         start(node, "user", io::handle)?;
         // Log events of processes that we lead come here (protocol section 14.4).
         start(node, "logger", |_, _, _| {})?;
@@ -82,10 +82,25 @@ fn start(
     name: &'static str,
     handle: fn(&Arc<Inner>, &Arc<Process>, Message),
 ) -> Result<()> {
+    serve(node, enroll(node, name)?, handle);
+    Ok(())
+}
+
+/// A registered process for a service.
+fn enroll(node: &Arc<Inner>, name: &'static str) -> Result<Arc<Process>> {
     let process = node.processes.create(SERVICE_LIMITS)?;
     // A peer's exit signal must not end what every node has.
     process.set_trap_exit(true);
     node.processes.register(Atom::from_static(name), &process)?;
+    Ok(process)
+}
+
+/// Handles each message of `process` with `handle`, as long as the node runs.
+fn serve(
+    node: &Arc<Inner>,
+    process: Arc<Process>,
+    mut handle: impl FnMut(&Arc<Inner>, &Arc<Process>, Message) + Send + 'static,
+) {
     let inner = node.clone();
     let task = tokio::spawn(async move {
         while let Ok(message) = process.recv(None).await {
@@ -93,7 +108,15 @@ fn start(
         }
     });
     node.own_task(task.abort_handle());
-    Ok(())
+}
+
+/// Sends a message of a service, here or to a peer that is connected.
+fn post(node: &Arc<Inner>, from: Pid, to: &Pid, message: &[u8]) {
+    let control = Control::SendSender { from, to: to.clone(), token: None };
+    match node.is_our_name(&to.node) {
+        true => node.signal(&to.node, control, Some(message)),
+        false => node.signal_if_connected(&to.node, control, Some(message)),
+    }
 }
 
 impl Node {

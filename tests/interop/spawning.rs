@@ -99,8 +99,8 @@ fn the_end_of_a_request_is_what_links_and_monitors_there_report() {
         move |request: Request| request.fail(class, &encoded(reason), &encoded("[]")).unwrap()
     };
     assert_eq!(ended(&fail(Class::Exit, "{shutdown,1}")), "{:shutdown, 1}");
-    assert_eq!(ended(&fail(Class::Error, "badarg")), "{:badarg, []}");
-    assert_eq!(ended(&fail(Class::Throw, "ball")), "{{:nocatch, :ball}, []}");
+    assert_eq!(ended(&fail(Class::Error, "badarg")), "{:badarg, [{Kate, :work, 0, []}]}");
+    assert_eq!(ended(&fail(Class::Throw, "ball")), "{{:nocatch, :ball}, [{Kate, :work, 0, []}]}");
     assert_eq!(ended(&|request| drop(request)), ":killed");
 }
 
@@ -176,7 +176,10 @@ fn erpc_and_rpc_return_throw_exit_and_fail_as_functions_of_a_beam_do() {
     assert_eq!(called(rpc, &|request| request.reply(&encoded("{answer,42}")).unwrap()), "{:answer, 42}");
     assert_eq!(called(erpc, &fail(Class::Throw, "ball")), "{:throw, :ball}");
     assert_eq!(called(erpc, &fail(Class::Exit, "left")), "{:exit, {:exception, :left}}");
-    assert_eq!(called(erpc, &fail(Class::Error, "badarith")), "{:error, {:exception, :badarith, []}}");
+    assert_eq!(
+        called(erpc, &fail(Class::Error, "badarith")),
+        "{:error, {:exception, :badarith, [{:kate, :work, 1, []}]}}"
+    );
     assert_eq!(called(rpc, &fail(Class::Exit, "left")), "{:badrpc, {:EXIT, :left}}");
 }
 

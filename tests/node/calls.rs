@@ -84,7 +84,7 @@ fn erpc_returns_values_and_exceptions() {
     assert_eq!(run(&|request| request.fail(Class::Exit, &term("bye"), &term("[]")).unwrap()), "{exit,bye}");
     assert_eq!(
         run(&|request| request.fail(Class::Error, &term("oops"), &term("[]")).unwrap()),
-        "{error,oops,[]}"
+        "{error,oops,[{calc,run,1,[]}]}"
     );
     let undef = client.erpc(name.as_str(), "no", "such", &term("[]"), PATIENCE).unwrap();
     assert_eq!(undef.term().unwrap().to_string(), "{error,undef,[{no,such,[],[]}]}");

@@ -34,7 +34,7 @@ fn an_exported_function_runs_and_its_end_is_monitored() {
         assert_eq!(request.pid(), pid);
         request.fail(Class::Error, &term("oops"), &term("[]")).unwrap();
     });
-    assert!(text(&in_a).ends_with(",{oops,[]}}"));
+    assert!(text(&in_a).ends_with(",{oops,[{'Elixir.Kate',say_name,1,[]}]}}"));
 }
 
 #[test]

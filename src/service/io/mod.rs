@@ -18,7 +18,6 @@ use crate::node::message::{Message, MessageKind};
 use crate::node::process::Process;
 use crate::node::send::Target;
 use crate::node::Inner;
-use crate::proto::control::Control;
 use crate::service::written;
 use crate::term::{Pid, Writer};
 
@@ -29,12 +28,7 @@ pub(crate) fn handle(node: &Arc<Inner>, server: &Arc<Process>, message: Message)
 
 /// Sends a message of a service.
 fn post(node: &Arc<Inner>, from: Pid, to: &Pid, message: Writer) {
-    let control = Control::SendSender { from, to: to.clone(), token: None };
-    if node.is_our_name(&to.node) {
-        node.signal(&to.node, control, Some(&written(message)));
-    } else {
-        node.signal_if_connected(&to.node, control, Some(&written(message)));
-    }
+    super::post(node, from, to, &written(message));
 }
 
 impl Mailbox {
