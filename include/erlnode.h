@@ -1607,13 +1607,15 @@ enum erln_to_kind
     ERLN_TO_REMOTE = 3,
     // An alias.
     ERLN_TO_ALIAS = 4,
+    // An alias, with priority.
+    ERLN_TO_PRIORITY_ALIAS = 5,
 };
 #ifndef __cplusplus
 typedef int32_t erln_to_kind;
 #endif // __cplusplus
 
-// Where a message goes, or what is monitored. Made by erln_to_pid, erln_to_name, erln_to_remote and erln_to_alias; borrows
-// what they were given. Frozen.
+// Where a message goes, or what is monitored. Made by erln_to_pid, erln_to_name, erln_to_remote, erln_to_alias and
+// erln_to_priority_alias; borrows what they were given. Frozen.
 typedef struct erln_to {
     // One of erln_to_kind.
     int32_t kind;
@@ -1675,6 +1677,17 @@ static inline erln_to erln_to_remote(const char *name, const char *node) {
 static inline erln_to erln_to_alias(const erln_ref *alias) {
     erln_to to;
     to.kind = ERLN_TO_ALIAS;
+    to.reserved = 0;
+    to.to = alias;
+    to.node = NULL;
+    return to;
+}
+
+// An alias, with priority: the message goes before ordinary ones if the alias was made by erln_priority_alias or by
+// alias([priority]) of OTP 28. Borrows `alias`.
+static inline erln_to erln_to_priority_alias(const erln_ref *alias) {
+    erln_to to;
+    to.kind = ERLN_TO_PRIORITY_ALIAS;
     to.reserved = 0;
     to.to = alias;
     to.node = NULL;
@@ -1748,6 +1761,18 @@ erln_status erln_exit(erln_mailbox mailbox,
 
 // Makes an alias of a mailbox; it is valid until erln_unalias.
 erln_status erln_alias(erln_mailbox mailbox, erln_ref *out);
+
+// Makes an alias whose messages and exit signals go before ordinary messages, if they are sent with priority:
+// alias([priority]) of OTP 28. It is valid until erln_unalias.
+erln_status erln_priority_alias(erln_mailbox mailbox,
+                                erln_ref *out);
+
+// Sends an exit signal with priority to an alias, as exit(Alias, Reason, [priority]) of OTP 28. ERLN_ERR_UNSUPPORTED if its node
+// takes no such signals, ERLN_ERR_NO_CONNECTION if there is no connection to it.
+erln_status erln_exit_priority(erln_mailbox mailbox,
+                               const erln_ref *alias,
+                               const uint8_t *reason,
+                               size_t len);
 
 // Takes an alias back: what is sent to it from now on is dropped. Success also if it is none.
 erln_status erln_unalias(erln_mailbox mailbox, const erln_ref *alias);

@@ -259,6 +259,8 @@ class To {
 public:
     To(const erln_pid &pid) : to_(erln_to_pid(&pid)) {}
     To(const erln_ref &alias) : to_(erln_to_alias(&alias)) {}
+    // With priority: before ordinary messages, if the alias was made for that.
+    static To priority(const erln_ref &alias) { return To(erln_to_priority_alias(&alias)); }
     To(const char *name) : to_(erln_to_name(name)) {}
     To(const std::string &name) : to_(erln_to_name(name.c_str())) {}
     To(const char *name, const char *node) : to_(erln_to_remote(name, node)) {}
@@ -266,6 +268,7 @@ public:
     erln_to get() const { return to_; }
 
 private:
+    explicit To(erln_to to) : to_(to) {}
     erln_to to_;
 };
 

@@ -121,6 +121,35 @@ pub unsafe extern "C" fn erln_alias(mailbox: erln_mailbox, out: *mut erln_ref) -
     })
 }
 
+/// Makes an alias whose messages and exit signals go before ordinary messages, if they are sent with priority:
+/// alias([priority]) of OTP 28. It is valid until erln_unalias.
+#[no_mangle]
+pub unsafe extern "C" fn erln_priority_alias(mailbox: erln_mailbox, out: *mut erln_ref) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's output.
+        let out = unsafe { Out::new(out, "out") }?;
+        out.set(erln_ref::new(&self::mailbox(mailbox)?.priority_alias())?);
+        Ok(())
+    })
+}
+
+/// Sends an exit signal with priority to an alias, as exit(Alias, Reason, [priority]) of OTP 28. ERLN_ERR_UNSUPPORTED if its node
+/// takes no such signals, ERLN_ERR_NO_CONNECTION if there is no connection to it.
+#[no_mangle]
+pub unsafe extern "C" fn erln_exit_priority(
+    mailbox: erln_mailbox,
+    alias: *const erln_ref,
+    reason: *const u8,
+    len: usize,
+) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's reference and bytes.
+        let (alias, reason) =
+            unsafe { (input(alias, "alias")?.to_reference()?, bytes(reason, len, "reason")?) };
+        self::mailbox(mailbox)?.exit_priority(&alias, reason.strip_prefix(&[131]).unwrap_or(reason))
+    })
+}
+
 /// Takes an alias back: what is sent to it from now on is dropped. Success also if it is none.
 #[no_mangle]
 pub unsafe extern "C" fn erln_unalias(mailbox: erln_mailbox, alias: *const erln_ref) -> erln_status {

@@ -38,6 +38,17 @@ static inline erln_to erln_to_alias(const erln_ref *alias) {
     return to;
 }
 
+// An alias, with priority: the message goes before ordinary ones if the alias was made by erln_priority_alias or by
+// alias([priority]) of OTP 28. Borrows `alias`.
+static inline erln_to erln_to_priority_alias(const erln_ref *alias) {
+    erln_to to;
+    to.kind = ERLN_TO_PRIORITY_ALIAS;
+    to.reserved = 0;
+    to.to = alias;
+    to.node = NULL;
+    return to;
+}
+
 // Sends a term made from a template: erln_send(box, erln_to_pid(&pid), "{reply, ~r, ~i, ~b}", &ref, 42, data, len).
 // Waits for ERLN_SEND_TIMEOUT_MS at most; see erln_send_args.
 static inline erln_status erln_send(erln_mailbox mailbox, erln_to to, const char *format, ...) {

@@ -16,8 +16,8 @@ use crate::node::send::Target;
 use crate::term::{Atom, Writer};
 use crate::{Error, Result};
 
-/// Where a message goes, or what is monitored. Made by erln_to_pid, erln_to_name, erln_to_remote and erln_to_alias; borrows
-/// what they were given. Frozen.
+/// Where a message goes, or what is monitored. Made by erln_to_pid, erln_to_name, erln_to_remote, erln_to_alias and
+/// erln_to_priority_alias; borrows what they were given. Frozen.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct erln_to {
@@ -43,6 +43,8 @@ pub enum erln_to_kind {
     ERLN_TO_REMOTE = 3,
     /// An alias.
     ERLN_TO_ALIAS = 4,
+    /// An alias, with priority.
+    ERLN_TO_PRIORITY_ALIAS = 5,
 }
 
 /// How long erln_send waits, in milliseconds, for a connection and for room in the queue to a peer.
@@ -68,6 +70,9 @@ impl erln_to {
                 }
                 k if k == erln_to_kind::ERLN_TO_ALIAS as i32 => {
                     Ok(Target::Alias(input(self.to.cast::<erln_ref>(), "ref")?.to_reference()?))
+                }
+                k if k == erln_to_kind::ERLN_TO_PRIORITY_ALIAS as i32 => {
+                    Ok(Target::PriorityAlias(input(self.to.cast::<erln_ref>(), "ref")?.to_reference()?))
                 }
                 _ => {
                     Err(Error::argument("`to` was not made by one of erln_to_pid, _name, _remote and _alias"))

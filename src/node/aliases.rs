@@ -4,23 +4,28 @@
 
 use std::sync::Arc;
 
-use crate::node::process::{AliasMode, Process};
+use crate::node::process::{Alias, AliasMode, Process};
 use crate::node::Inner;
 use crate::term::Reference;
 
 impl Inner {
     /// `alias/1`: a fresh reference that delivers to `process`.
-    pub(crate) fn alias(&self, process: &Arc<Process>) -> Reference {
+    pub(crate) fn alias(&self, process: &Arc<Process>, priority: bool) -> Reference {
         let reference = self.make_ref();
-        self.add_alias(process, &reference, AliasMode::Explicit);
+        self.insert_alias(process, &reference, Alias { mode: AliasMode::Explicit, priority });
         reference
     }
 
+    /// An alias that comes with a monitor or a spawn request.
     pub(crate) fn add_alias(&self, process: &Arc<Process>, reference: &Reference, mode: AliasMode) {
+        self.insert_alias(process, reference, Alias { mode, priority: false });
+    }
+
+    fn insert_alias(&self, process: &Arc<Process>, reference: &Reference, alias: Alias) {
         let Some(number) = self.number_of(reference) else { return };
         // The table first: an end in between then finds the alias among the relations, or we find the end.
         self.aliases.write().insert(number, process.clone());
-        if process.relate(|relations| relations.aliases.insert(number, mode)).is_none() {
+        if process.relate(|relations| relations.aliases.insert(number, alias)).is_none() {
             self.aliases.write().remove(&number);
         }
     }
@@ -38,31 +43,32 @@ impl Inner {
     /// The monitor of this reference ended; an alias that was tied to it ends too.
     pub(crate) fn end_monitor_alias(&self, process: &Arc<Process>, reference: &Reference) {
         let Some(number) = self.number_of(reference) else { return };
-        let ended = process.relations(|relations| match relations.aliases.get(&number) {
-            None | Some(AliasMode::Explicit) => false,
-            Some(AliasMode::Demonitor | AliasMode::ReplyDemonitor) => {
-                relations.aliases.remove(&number).is_some()
-            }
-        });
+        let ended =
+            process.relations(|relations| match relations.aliases.get(&number).map(|alias| alias.mode) {
+                None | Some(AliasMode::Explicit) => false,
+                Some(AliasMode::Demonitor | AliasMode::ReplyDemonitor) => {
+                    relations.aliases.remove(&number).is_some()
+                }
+            });
         if ended {
             self.aliases.write().remove(&number);
         }
     }
 
-    /// Whom a message to this alias reaches; a one-shot alias ends by it.
-    pub(crate) fn resolve_alias(self: &Arc<Self>, reference: &Reference) -> Option<Arc<Process>> {
+    /// Whom a message to this alias reaches, and whether one with priority has it there; a one-shot alias ends by it.
+    pub(crate) fn resolve_alias(self: &Arc<Self>, reference: &Reference) -> Option<(Arc<Process>, bool)> {
         let number = self.number_of(reference)?;
         let process = self.aliases.read().get(&number).cloned()?;
-        let mode = process.relations(|relations| match relations.aliases.get(&number)? {
+        let alias = process.relations(|relations| match relations.aliases.get(&number)? {
             // Only one message passes, however many threads bring one.
-            AliasMode::ReplyDemonitor => relations.aliases.remove(&number),
+            Alias { mode: AliasMode::ReplyDemonitor, .. } => relations.aliases.remove(&number),
             other => Some(*other),
         })?;
-        if mode == AliasMode::ReplyDemonitor {
+        if alias.mode == AliasMode::ReplyDemonitor {
             self.aliases.write().remove(&number);
             self.demonitor(&process, reference, false);
         }
-        Some(process)
+        Some((process, alias.priority))
     }
 
     pub(crate) fn forget_aliases<'a>(&self, numbers: impl Iterator<Item = &'a u64>) {

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::error::{Error, Result};
 use crate::node::message::{Message, MessageKind};
 use crate::node::process::Process;
 use crate::node::relations::{LinkState, Relations};
 use crate::node::Inner;
-use crate::proto::control::Control;
+use crate::proto::control::{AltactSignal, Control, SignalTarget};
 use crate::proto::flags::Flags;
-use crate::term::{Atom, Pid, Writer};
+use crate::term::{Atom, Pid, Reference, Writer};
 
 /// `normal`, encoded.
 pub(crate) const NORMAL: &[u8] = b"\x77\x06normal";
@@ -160,16 +161,16 @@ impl Inner {
             Some(link) if link.active => relations.links.remove(&key).is_some(),
             _ => false,
         });
-        active.then(|| receive_exit(process, from, reason)).flatten()
+        active.then(|| receive_exit(process, from, reason, false)).flatten()
     }
 
     /// `exit(Pid, Reason)` reached `process`.
-    pub(crate) fn exit2(self: &Arc<Self>, process: &Arc<Process>, from: &Pid, reason: Bytes) {
+    pub(crate) fn exit2(self: &Arc<Self>, process: &Arc<Process>, from: &Pid, reason: Bytes, priority: bool) {
         if reason.as_ref() == KILL {
             self.end(process, Bytes::from_static(KILLED));
         } else if reason.as_ref() == NORMAL && self.pid_of(process) == *from && !process.traps_exit() {
             self.end(process, reason);
-        } else if let Some(reason) = receive_exit(process, from, reason) {
+        } else if let Some(reason) = receive_exit(process, from, reason, priority) {
             self.end(process, reason);
         }
     }
@@ -178,12 +179,42 @@ impl Inner {
     pub(crate) fn send_exit(self: &Arc<Self>, from: &Pid, to: &Pid, reason: &[u8]) {
         if self.is_local(to) {
             if let Some(process) = self.find(to) {
-                self.exit2(&process, from, Bytes::copy_from_slice(reason));
+                self.exit2(&process, from, Bytes::copy_from_slice(reason), false);
             }
             return;
         }
         let control = Control::PayloadExit2 { from: from.clone(), to: to.clone(), token: None };
         self.signal(&to.node, control, Some(reason));
+    }
+
+    /// `exit(Alias, Reason, [priority])`.
+    ///
+    /// # Errors
+    /// `Unsupported` if the node of the alias takes no such signals.
+    pub(crate) fn send_priority_exit(
+        self: &Arc<Self>,
+        from: &Pid,
+        alias: &Reference,
+        reason: &[u8],
+    ) -> Result<()> {
+        let to = SignalTarget::Alias(alias.clone());
+        if self.is_our_name(alias.node()) {
+            return Ok(self.alternate_exit(from, &to, true, Bytes::copy_from_slice(reason))?);
+        }
+        // Whoever has an alias of that node has heard of it by a connection.
+        let link = self.peers.link(alias.node()).ok_or_else(|| Error::NoConnection {
+            node: alias.node().to_string(),
+            why: "an exit signal to an alias goes over an existing connection only".into(),
+        })?;
+        if !link.flags.has(Flags::ALTACT_SIG) {
+            return Err(Error::Unsupported(
+                format!("{} knows no exit signals to aliases: they came with OTP 28", link.peer).into(),
+            ));
+        }
+        let signal = AltactSignal { priority: true, exit: true, from: from.clone(), to, token: None };
+        let control = Control::AltactSignal(Box::new(signal));
+        self.signal_if_connected(alias.node(), control, Some(reason));
+        Ok(())
     }
 
     /// Tells the linked process `to` that `from` ended. Without a connection it has heard so already.
@@ -239,11 +270,13 @@ impl Inner {
 }
 
 /// An exit signal arrived. The reason to end with, if the process neither traps it nor ignores it.
-fn receive_exit(process: &Process, from: &Pid, reason: Bytes) -> Option<Bytes> {
+fn receive_exit(process: &Process, from: &Pid, reason: Bytes, priority: bool) -> Option<Bytes> {
     if process.traps_exit() {
         let mut writer = Writer::new();
         writer.tuple(3).atom("EXIT").pid(from).raw_unchecked(&reason);
-        process.signal(Message::new(MessageKind::Exit, Some(from.clone()), finish(writer)));
+        let mut message = Message::new(MessageKind::Exit, Some(from.clone()), finish(writer));
+        message.priority = priority;
+        process.signal(message);
         return None;
     }
     (reason.as_ref() != NORMAL).then_some(reason)

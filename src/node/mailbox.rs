@@ -265,7 +265,9 @@ impl Mailbox {
             Target::Pid(pid) => Ok(Watched::Pid(pid.clone())),
             Target::Name(name) => Ok(Watched::Name(Box::new((name.clone(), self.inner().name())))),
             Target::NameNode(name, node) => Ok(Watched::Name(Box::new((name.clone(), node.clone())))),
-            Target::Alias(_) => Err(Error::argument("an alias cannot be monitored: monitor the pid")),
+            Target::Alias(_) | Target::PriorityAlias(_) => {
+                Err(Error::argument("an alias cannot be monitored: monitor the pid"))
+            }
         }
     }
 
@@ -276,7 +278,23 @@ impl Mailbox {
 
     /// A reference that others can send to until [`unalias`](Self::unalias).
     pub fn alias(&self) -> Reference {
-        self.inner().alias(&self.process)
+        self.inner().alias(&self.process, false)
+    }
+
+    /// An alias whose messages and exit signals go before ordinary messages, if they were sent with priority
+    /// ([`Target::PriorityAlias`], `erlang:send(Alias, Message, [priority])`): `alias([priority])` of OTP 28.
+    pub fn priority_alias(&self) -> Reference {
+        self.inner().alias(&self.process, true)
+    }
+
+    /// Sends an exit signal with priority to an alias: `exit(Alias, Reason, [priority])` of OTP 28.
+    ///
+    /// # Errors
+    /// `Unsupported` if the node of the alias takes no such signals, `NoConnection` if there is no connection to it.
+    pub fn exit_priority(&self, alias: &Reference, reason: &[u8]) -> Result<()> {
+        self.check_alive()?;
+        check_term(reason)?;
+        self.inner().send_priority_exit(&self.pid(), alias, reason)
     }
 
     /// Ends an alias; false if it was none.

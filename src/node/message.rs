@@ -34,6 +34,8 @@ pub enum MessageKind {
 #[derive(Debug)]
 pub struct Message {
     pub(crate) kind: MessageKind,
+    /// It goes before ordinary messages.
+    pub(crate) priority: bool,
     pub(crate) from: Option<Pid>,
     /// The reference that a reply, DOWN or alias message belongs to, if it was recognised on arrival.
     pub(crate) alias: Option<Box<Reference>>,
@@ -43,7 +45,7 @@ pub struct Message {
 
 impl Message {
     pub(crate) fn new(kind: MessageKind, from: Option<Pid>, payload: Bytes) -> Message {
-        Message { kind, from, alias: None, payload, request: None }
+        Message { kind, priority: false, from, alias: None, payload, request: None }
     }
 
     /// What it is.

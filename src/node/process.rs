@@ -61,9 +61,21 @@ pub enum AliasMode {
     ReplyDemonitor,
 }
 
+/// An alias of a process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Alias {
+    /// When it ends.
+    pub(crate) mode: AliasMode,
+    /// What is sent to it with priority goes before ordinary messages.
+    pub(crate) priority: bool,
+}
+
 /// The queue and everything else that changes.
 struct State {
+    /// Messages with priority, and then the others; both in order of arrival.
     queue: VecDeque<Message>,
+    /// How many of them have priority.
+    urgent: usize,
     bytes: usize,
     dropped: u64,
     waiters: Vec<(u64, Waker)>,
@@ -110,6 +122,7 @@ impl Process {
             ended: AtomicBool::new(false),
             state: Mutex::new(State {
                 queue: VecDeque::new(),
+                urgent: 0,
                 bytes: 0,
                 dropped: 0,
                 waiters: Vec::new(),
@@ -279,6 +292,7 @@ impl Process {
         self.ended.store(true, Ordering::Release);
         let was_empty = state.queue.is_empty();
         let unread = std::mem::take(&mut state.queue);
+        state.urgent = 0;
         state.bytes = 0;
         if let (Some(bell), true) = (&state.bell, was_empty) {
             bell.ring();
@@ -299,7 +313,12 @@ impl Process {
 impl State {
     fn push(&mut self, message: Message) {
         self.bytes += message.cost();
-        self.queue.push_back(message);
+        if message.priority {
+            self.queue.insert(self.urgent, message);
+            self.urgent += 1;
+        } else {
+            self.queue.push_back(message);
+        }
         if self.queue.len() == 1 {
             if let Some(bell) = &self.bell {
                 bell.ring();
@@ -342,6 +361,7 @@ impl State {
     fn remove(&mut self, limits: Limits, place: usize) -> Option<Message> {
         let message = self.queue.remove(place)?;
         self.bytes -= message.cost();
+        self.urgent -= usize::from(message.priority);
         if self.queue.is_empty() {
             if let Some(bell) = &self.bell {
                 bell.hush();

@@ -2,7 +2,7 @@
 
 use foldhash::HashMap;
 
-use crate::node::process::AliasMode;
+use crate::node::process::Alias;
 use crate::term::{Atom, Pid, Reference};
 
 /// One side of a link, as seen by the local process.
@@ -55,7 +55,7 @@ pub(crate) struct Relations {
     /// Watchers on this node, as id and serial of their pids, by the number in their reference.
     pub(crate) local_watchers: HashMap<u64, (u32, u32)>,
     /// By the number in their reference.
-    pub(crate) aliases: HashMap<u64, AliasMode>,
+    pub(crate) aliases: HashMap<u64, Alias>,
     pub(crate) name: Option<Atom>,
     pub(crate) last_unlink: u64,
     /// It watches nodes, so `events` knows it.

@@ -59,19 +59,21 @@ impl Inner {
             Control::Send { to, .. } => Ok(self.deliver_pid(&to, None, payload()?)),
             Control::SendSender { from, to, .. } => Ok(self.deliver_pid(&to, of(peer, from), payload()?)),
             Control::RegSend { from, to, .. } => Ok(self.deliver_name(&to, of(peer, from), payload()?)),
-            Control::AliasSend { from, to, .. } => Ok(self.deliver_alias(to, of(peer, from), payload()?)),
+            Control::AliasSend { from, to, .. } => {
+                Ok(self.deliver_alias(to, false, of(peer, from), payload()?))
+            }
             Control::AltactSignal(signal) => {
-                let AltactSignal { exit, from, to, .. } = *signal;
+                let AltactSignal { priority, exit, from, to, .. } = *signal;
                 let payload = payload()?;
                 if exit {
-                    self.alternate_exit(&from, &to, payload)?;
+                    self.alternate_exit(&from, &to, priority, payload)?;
                     return Ok(None);
                 }
                 let from = of(peer, from);
                 Ok(match to {
                     SignalTarget::Pid(pid) => self.deliver_pid(&pid, from, payload),
                     SignalTarget::Name(name) => self.deliver_name(&name, from, payload),
-                    SignalTarget::Alias(alias) => self.deliver_alias(alias, from, payload),
+                    SignalTarget::Alias(alias) => self.deliver_alias(alias, priority, from, payload),
                 })
             }
             Control::SpawnRequest(request) => {
@@ -157,25 +159,27 @@ impl Inner {
     fn on_exit2(self: &Arc<Self>, peer: &Atom, from: &Pid, to: &Pid, reason: Bytes) -> Result<(), Malformed> {
         crate::term::validate(&reason, &[])?;
         if let Some(process) = self.find(to).filter(|_| from.node == *peer) {
-            self.exit2(&process, from, reason);
+            self.exit2(&process, from, reason, false);
         }
         Ok(())
     }
 
-    fn alternate_exit(
+    /// An exit signal by op 37. Only an alias that was made for it lets priority through.
+    pub(crate) fn alternate_exit(
         self: &Arc<Self>,
         from: &Pid,
         to: &SignalTarget,
+        priority: bool,
         reason: Bytes,
     ) -> Result<(), Malformed> {
         crate::term::validate(&reason, &[])?;
-        let process = match to {
-            SignalTarget::Pid(pid) => self.find(pid),
+        let found = match to {
+            SignalTarget::Pid(pid) => self.find(pid).map(|process| (process, false)),
             SignalTarget::Alias(alias) => self.resolve_alias(alias),
-            SignalTarget::Name(name) => self.processes.whereis(name),
+            SignalTarget::Name(name) => self.processes.whereis(name).map(|process| (process, false)),
         };
-        if let Some(process) = process {
-            self.exit2(&process, from, reason);
+        if let Some((process, urgent)) = found {
+            self.exit2(&process, from, reason, priority && urgent);
         }
         Ok(())
     }
@@ -183,11 +187,15 @@ impl Inner {
     fn deliver_alias(
         self: &Arc<Self>,
         to: Reference,
+        priority: bool,
         from: Option<Pid>,
         payload: Bytes,
     ) -> Option<Arc<Pause>> {
-        let process = self.resolve_alias(&to)?;
-        self.deliver(&process, from, Some(to), payload)
+        let (process, urgent) = self.resolve_alias(&to)?;
+        let mut message = Message::new(MessageKind::Message, from, payload);
+        message.alias = Some(Box::new(to));
+        message.priority = priority && urgent;
+        self.hand_over(&process, message)
     }
 
     fn deliver_pid(self: &Arc<Self>, to: &Pid, from: Option<Pid>, payload: Bytes) -> Option<Arc<Pause>> {

@@ -26,6 +26,9 @@ pub enum Target {
     NameNode(Atom, Atom),
     /// An alias.
     Alias(Reference),
+    /// An alias, with priority: before ordinary messages, if the alias was made for that (OTP 28 and later, and our nodes;
+    /// an ordinary message to others).
+    PriorityAlias(Reference),
 }
 
 impl From<Pid> for Target {
@@ -57,7 +60,7 @@ impl Target {
         match self {
             Target::Pid(pid) => Some(&pid.node),
             Target::NameNode(_, node) => Some(node),
-            Target::Alias(alias) => Some(alias.node()),
+            Target::Alias(alias) | Target::PriorityAlias(alias) => Some(alias.node()),
             Target::Name(_) => None,
         }
     }
@@ -190,7 +193,8 @@ impl Inner {
             Target::Name(name) | Target::NameNode(name, _) => {
                 Control::RegSend { from, to: name.clone(), token: None }
             }
-            Target::Alias(alias) => link.alias_control(from, alias.clone()),
+            Target::Alias(alias) => link.alias_control(from, alias.clone(), false),
+            Target::PriorityAlias(alias) => link.alias_control(from, alias.clone(), true),
         }
     }
 
@@ -221,9 +225,14 @@ impl Inner {
         to: &Target,
         payload: &[u8],
     ) -> Result<Option<(Arc<Process>, Option<Message>)>> {
+        let mut priority = false;
         let process = match to {
             Target::Pid(pid) => self.find(pid),
-            Target::Alias(alias) => self.resolve_alias(alias),
+            Target::Alias(alias) => self.resolve_alias(alias).map(|(process, _)| process),
+            Target::PriorityAlias(alias) => self.resolve_alias(alias).map(|(process, urgent)| {
+                priority = urgent;
+                process
+            }),
             Target::Name(name) => match self.processes.whereis(name) {
                 // As on a BEAM: only a name without node says that nobody has it.
                 None => return Err(Error::NoProcess(format!("is registered as {name} on this node"))),
@@ -232,13 +241,14 @@ impl Inner {
             Target::NameNode(name, _) => self.processes.whereis(name),
         };
         let alias = match to {
-            Target::Alias(alias) => Some(Box::new(alias.clone())),
+            Target::Alias(alias) | Target::PriorityAlias(alias) => Some(Box::new(alias.clone())),
             _ => None,
         };
         Ok(process.map(|process| {
             let mut message =
                 Message::new(MessageKind::Message, Some(from.clone()), Bytes::copy_from_slice(payload));
             message.alias = alias;
+            message.priority = priority;
             (process, Some(message))
         }))
     }

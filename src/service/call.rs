@@ -164,7 +164,7 @@ fn ended(server: &Target, reason: &[u8]) -> Error {
         Target::Pid(pid) => format!("{pid:?}"),
         Target::Name(name) => name.to_string(),
         Target::NameNode(name, node) => format!("{{{name}, {node}}}"),
-        Target::Alias(alias) => format!("{alias:?}"),
+        Target::Alias(alias) | Target::PriorityAlias(alias) => format!("{alias:?}"),
     };
     if reader.atom_is("noproc") {
         return Error::NoProcess(format!("is {who}"));

@@ -134,6 +134,67 @@ fn we_reach_a_beam_by_pid_by_name_and_by_alias() {
     );
 }
 
+/// Priority came with OTP 28. To an older peer it is an ordinary message, and an exit signal is refused with the reason.
+#[test]
+fn priority_goes_before_ordinary_messages_where_the_release_knows_it() {
+    let cluster = Cluster::new();
+    let (mut alex, ours) = pair(&cluster);
+    let door = registered(&ours, "door");
+    door.set_trap_exit(true);
+    alex.elixir("Process.register(self(), :alex)");
+    let knows = alex.elixir("List.to_integer(:erlang.system_info(:otp_release)) >= 28") == "true";
+    let options = if knows { "[:priority]" } else { "[]" };
+    alex.elixir(&format!(
+        "Process.flag(:trap_exit, true); send({{:door, :ours@localhost}}, :erlang.alias({options}))"
+    ));
+    let theirs = next(&door).reader().reference().unwrap();
+    for word in ["one", "two"] {
+        send(&door, &at("alex", ALEX), word);
+    }
+    send(&door, &Target::PriorityAlias(theirs.clone()), "urgent");
+    let receive = "receive do message -> message end";
+    // They are all there before the first is taken.
+    let settle = "(fn wait -> case Process.info(self(), :message_queue_len) do
+                    {_, 3} -> :ok
+                    _ -> Process.sleep(5); wait.(wait)
+                  end end)";
+    alex.elixir(&format!("wait = {settle}; wait.(wait)"));
+    let seen = alex.elixir(&format!("for _ <- 1..3 do {receive} end"));
+    let exit = door.exit_priority(&theirs, b"w\x04stop");
+    if !knows {
+        assert_eq!(seen, "[:one, :two, :urgent]");
+        assert!(matches!(exit, Err(erlnode::Error::Unsupported(_))), "{exit:?}");
+        return;
+    }
+    assert_eq!(seen, "[:urgent, :one, :two]");
+    exit.unwrap();
+    assert!(alex.elixir(receive).starts_with("{:EXIT, "));
+    // And from there to us: only an alias made for it lets priority through.
+    let (urgent, ordinary) = (door.priority_alias(), door.alias());
+    let mut writer = Writer::new();
+    writer.tuple(2).reference(&urgent).reference(&ordinary);
+    door.send(&at("alex", ALEX), &writer.finish().unwrap(), Some(PATIENCE)).unwrap();
+    alex.elixir(
+        "receive do {urgent, ordinary} ->
+           door = {:door, :ours@localhost}
+           send(door, :one)
+           :erlang.send(ordinary, :two, [:priority])
+           :erlang.send(urgent, :three)
+           :erlang.send(urgent, :first, [:priority])
+           :erlang.exit(urgent, :second, [:priority])
+           send(door, :last)
+         end",
+    );
+    let _all_there = door.recv_reply(&ordinary, Some(PATIENCE)).unwrap();
+    while door.len() < 5 {
+        std::thread::yield_now();
+    }
+    let seen: Vec<String> = (0..5).map(|_| next_text(&door)).collect();
+    assert_eq!(seen[0], "first");
+    assert!(seen[1].starts_with("{'EXIT',") && seen[1].ends_with(",second}"), "{seen:?}");
+    assert_eq!(seen[2..], ["one", "three", "last"]);
+}
+
 #[test]
 fn a_message_to_nobody_is_dropped_and_harms_nobody() {
     let cluster = Cluster::new();

@@ -28,6 +28,34 @@ fn messages_reach_pids_names_and_aliases_in_order() {
 }
 
 #[test]
+fn messages_with_priority_go_before_ordinary_ones_in_their_own_order() {
+    let cluster = Cluster::new();
+    let (_a, in_a, b, in_b) = cluster.pair();
+    let local = b.mailbox(Default::default()).unwrap();
+    in_b.set_trap_exit(true);
+    let (urgent, ordinary) = (in_b.priority_alias(), in_b.alias());
+    for from in [&in_a, &local] {
+        send(from, &in_b.pid(), "one");
+        from.send(&Target::PriorityAlias(ordinary.clone()), &term("two"), PATIENCE).unwrap();
+        from.send(&Target::Alias(urgent.clone()), &term("three"), PATIENCE).unwrap();
+        from.send(&Target::PriorityAlias(urgent.clone()), &term("first"), PATIENCE).unwrap();
+        from.exit_priority(&urgent, &term("second")).unwrap();
+        send(from, &in_b.pid(), "last");
+        assert_eq!(text_of(&in_b.recv_reply(&ordinary, PATIENCE).unwrap()), "two");
+        while in_b.len() < 5 {
+            std::thread::yield_now();
+        }
+        let seen: Vec<String> = (0..5).map(|_| text(&in_b)).collect();
+        assert_eq!([&seen[0], &seen[2], &seen[3], &seen[4]], ["first", "one", "three", "last"]);
+        assert!(seen[1].starts_with("{'EXIT',") && seen[1].ends_with(",second}"), "{seen:?}");
+    }
+}
+
+fn text_of(message: &erlnode::Message) -> String {
+    message.term().unwrap().to_string()
+}
+
+#[test]
 fn a_message_of_sixty_megabytes_arrives_whole_and_lets_small_ones_pass() {
     let cluster = Cluster::new();
     let (_a, in_a, _b, in_b) = cluster.pair();

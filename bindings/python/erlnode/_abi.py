@@ -151,7 +151,7 @@ class CTo(ctypes.Structure):
     _fields_ = [("kind", c_int32), ("reserved", c_int32), ("to", c_void_p), ("node", c_char_p)]
 
     @classmethod
-    def of(cls, target: Any) -> "CTo":
+    def of(cls, target: Any, priority: bool = False) -> "CTo":
         """A target; the result keeps what it points at alive."""
         node = None
         kept: Any
@@ -160,7 +160,7 @@ class CTo(ctypes.Structure):
         if isinstance(target, Pid) and node is None:
             kind, kept = 1, CPid.of(target)
         elif isinstance(target, Reference) and node is None:
-            kind, kept = 4, CReference.of(target)
+            kind, kept = (5 if priority else 4), CReference.of(target)
         elif isinstance(target, (str, Atom)) and isinstance(node, (str, Atom, type(None))):
             kind, kept = (2 if node is None else 3), ctypes.create_string_buffer(_text(target))
         else:
@@ -266,6 +266,8 @@ erln_status erln_link(erln_mailbox mailbox, const erln_pid *pid);
 erln_status erln_unlink(erln_mailbox mailbox, const erln_pid *pid);
 erln_status erln_exit(erln_mailbox mailbox, const erln_pid *pid, const uint8_t *reason, size_t len);
 erln_status erln_alias(erln_mailbox mailbox, erln_ref *out);
+erln_status erln_priority_alias(erln_mailbox mailbox, erln_ref *out);
+erln_status erln_exit_priority(erln_mailbox mailbox, const erln_ref *alias, const uint8_t *reason, size_t len);
 erln_status erln_unalias(erln_mailbox mailbox, const erln_ref *alias);
 
 // Spawn and requests
@@ -653,13 +655,16 @@ def unlink(mailbox: int, pid: Pid) -> None:
     check(lib.erln_unlink(mailbox, byref(CPid.of(pid))))
 
 
-def send_exit(mailbox: int, pid: Pid, reason: bytes) -> None:
-    check(lib.erln_exit(mailbox, byref(CPid.of(pid)), reason, len(reason)))
+def send_exit(mailbox: int, to: Union[Pid, Reference], reason: bytes) -> None:
+    if isinstance(to, Reference):
+        check(lib.erln_exit_priority(mailbox, byref(CReference.of(to)), reason, len(reason)))
+    else:
+        check(lib.erln_exit(mailbox, byref(CPid.of(to)), reason, len(reason)))
 
 
-def alias(mailbox: int) -> Reference:
+def alias(mailbox: int, priority: bool) -> Reference:
     out = CReference()
-    check(lib.erln_alias(mailbox, byref(out)))
+    check((lib.erln_priority_alias if priority else lib.erln_alias)(mailbox, byref(out)))
     return out.reference()
 
 
@@ -873,10 +878,12 @@ def _send_bytes(mailbox: int, to: Any, message: Term) -> Any:
     return None
 
 
-def send_waiting(mailbox: int, to: Any, message: Term, timeout: Optional[float]) -> None:
+def send_waiting(
+    mailbox: int, to: Any, message: Term, timeout: Optional[float], priority: bool = False
+) -> None:
     """Sends, and waits for a connection and for room, without the interpreter lock."""
     data = encode(message)
-    check(lib.erln_send_term(mailbox, CTo.of(to), data, len(data), milliseconds(timeout)))
+    check(lib.erln_send_term(mailbox, CTo.of(to, priority), data, len(data), milliseconds(timeout)))
 
 
 def _take_bytes(mailbox: int, reference: Optional[Reference], detail: bool) -> Any:

@@ -192,13 +192,18 @@ class Mailbox:
 
     # ------------------------------------------------------------------------------------------------- sending
 
-    def send(self, to: Target, message: Term, timeout: Optional[float] = None) -> None:
+    def send(
+        self, to: Target, message: Term, timeout: Optional[float] = None, priority: bool = False
+    ) -> None:
         """Sends a message. Connects to the node if needed.
 
         Nothing is raised when nobody is there: as in Erlang, that shows by a monitor or a missing answer. ``timeout``
-        (seconds) bounds the time to connect, and to wait for room in the queue to a peer that reads slowly.
+        (seconds) bounds the time to connect, and to wait for room in the queue to a peer that reads slowly. With
+        ``priority``, to an alias made for it, the message goes before ordinary ones.
         """
-        if _abi.send_now(self._handle, to, message) is NOTHING:
+        if priority:
+            interruptible(_abi.send_waiting, self._handle, to, message, timeout, True)
+        elif _abi.send_now(self._handle, to, message) is NOTHING:
             interruptible(_abi.send_waiting, self._handle, to, message, timeout)
 
     async def send_async(self, to: Target, message: Term, timeout: Optional[float] = None) -> None:
@@ -343,13 +348,16 @@ class Mailbox:
         """Ends a monitor. With ``flush``, a DOWN of it that has arrived is removed."""
         _abi.demonitor(self._handle, reference, flush)
 
-    def exit(self, pid: Pid, reason: Term = NORMAL) -> None:
-        """Sends an exit signal, as ``exit(Pid, Reason)``."""
-        _abi.send_exit(self._handle, pid, _abi.encode(reason))
+    def exit(self, to: Union[Pid, Reference], reason: Term = NORMAL) -> None:
+        """Sends an exit signal, as ``exit(Pid, Reason)``; to an alias with priority, as ``exit(Alias, Reason, [priority])``."""
+        _abi.send_exit(self._handle, to, _abi.encode(reason))
 
-    def alias(self) -> Reference:
-        """A reference that others can send to, until `unalias`."""
-        return _abi.alias(self._handle)
+    def alias(self, priority: bool = False) -> Reference:
+        """A reference that others can send to, until `unalias`.
+
+        With ``priority``, what is sent to it with priority (here or by OTP 28 and later) goes before ordinary messages.
+        """
+        return _abi.alias(self._handle, priority)
 
     def unalias(self, reference: Reference) -> None:
         """Takes an alias back; what is sent to it from then on is dropped."""

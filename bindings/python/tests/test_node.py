@@ -47,6 +47,14 @@ class OneNode(unittest.TestCase):
             self.assertEqual(self.box.receive(5), repr(to).encode())
         self.box.unalias(alias)
         self.box.send(alias, "late")
+        urgent = self.box.alias(priority=True)
+        self.box.send(self.box.pid, "ordinary")
+        self.box.send(urgent, "urgent", priority=True)
+        self.assertEqual([self.box.receive(0), self.box.receive(0)], [b"urgent", b"ordinary"])
+        self.box.trap_exit()
+        self.box.exit(urgent, Atom("over"))
+        self.assertEqual(self.box.receive(0), (Atom("EXIT"), self.box.pid, Atom("over")))
+        self.box.trap_exit(False)
         with self.assertRaises(Timeout):
             self.box.receive(0)
 

@@ -145,16 +145,10 @@ impl Link {
     }
 
     /// The form in which this peer takes a message to an alias.
-    pub(crate) fn alias_control(&self, from: Pid, to: Reference) -> Control {
+    pub(crate) fn alias_control(&self, from: Pid, to: Reference, priority: bool) -> Control {
         if self.flags.has(Flags::ALTACT_SIG) {
             let to = SignalTarget::Alias(to);
-            Control::AltactSignal(Box::new(AltactSignal {
-                priority: false,
-                exit: false,
-                from,
-                to,
-                token: None,
-            }))
+            Control::AltactSignal(Box::new(AltactSignal { priority, exit: false, from, to, token: None }))
         } else {
             Control::AliasSend { from, to, token: None }
         }

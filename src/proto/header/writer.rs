@@ -168,10 +168,9 @@ impl PacketWriter {
         control: &Control,
         payload: P,
     ) -> Result<Fragmenter<P>> {
-        match self.count(control, Some(payload.as_ref())) {
-            Err(error @ Error::Limit(_)) => return Err(error),
-            // What is no term is not our business here.
-            Ok(()) | Err(_) => {}
+        // What is no term is not our business here.
+        if let Err(error @ Error::Limit(_)) = self.count(control, Some(payload.as_ref())) {
+            return Err(error);
         }
         let start = frame::begin(out);
         let place = out.len();
