@@ -39,4 +39,4 @@ pub use node::{
     NodeFilter,
 };
 #[cfg(feature = "node")]
-pub use service::pg::Pg;
+pub use service::{pg::Pg, pubsub::PubSub};

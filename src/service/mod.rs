@@ -8,6 +8,7 @@ pub(crate) mod gen;
 pub mod io;
 mod net_kernel;
 pub mod pg;
+pub mod pubsub;
 mod rex;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ const SERVICE_LIMITS: Limits = Limits { bytes: 16 << 20, count: 65_536, overflow
 #[derive(Default)]
 pub(crate) struct Services {
     pg: pg::Scopes,
+    pubsub: pubsub::PubSubs,
 }
 
 /// The services of a node.

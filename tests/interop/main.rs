@@ -10,6 +10,7 @@ mod links;
 mod messages;
 mod monitors;
 mod processes;
+mod pubsub;
 mod python;
 mod readme;
 mod scenarios;

@@ -8,5 +8,6 @@ mod links;
 mod messages;
 mod monitors;
 mod peer;
+mod pubsub;
 mod spawning;
 mod support;
