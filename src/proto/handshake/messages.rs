@@ -88,7 +88,10 @@ impl<'a> Cut<'a> {
     }
 }
 
-/// `'N' Flags:64 Creation:32 NLen:16 Name` (more may follow) or `'n' 5:16 Flags:32 Name`.
+/// The version of the protocol that [`Announce::old`] began with; a caller may name a later one in the same form.
+const OLD_VERSION: u16 = 5;
+
+/// `'N' Flags:64 Creation:32 NLen:16 Name` (more may follow) or `'n' Version:16 Flags:32 Name`, versions 5 and later.
 pub(crate) fn parse_announce(body: &[u8]) -> Option<Announce<'_>> {
     let mut cut = Cut(body);
     match cut.tag()? {
@@ -96,7 +99,7 @@ pub(crate) fn parse_announce(body: &[u8]) -> Option<Announce<'_>> {
             let (flags, creation, name) = (Flags(cut.u64()?), cut.u32()?, cut.name()?);
             Some(Announce { flags, creation, name, old: false })
         }
-        b'n' if cut.u16()? == 5 => {
+        b'n' if cut.u16()? >= OLD_VERSION => {
             let flags = Flags(cut.u32()?.into());
             Some(Announce { flags, creation: 0, name: cut.0, old: true })
         }

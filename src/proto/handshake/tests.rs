@@ -370,9 +370,14 @@ fn nodes_of_version_5_come_in_with_their_complement() {
     complement.extend_from_slice(&7_u32.to_be_bytes());
     let reply = messages::reply(3, &cookie("secret").digest(THEIR_CHALLENGE));
     let decide: Decide = || Decision::Ok(cookie("secret"));
-    let (_, end) = feed_acceptor(called(Framing::Two), &[old.clone(), complement, reply.clone()], decide);
-    let Ok(Step::Done(link)) = end else { panic!("{end:?}") };
-    assert_eq!((link.creation, link.flags), (7, flags));
+    // Some say the newest version that they know, in the old form.
+    for version in [5, 6] {
+        old[2] = version;
+        let messages = [old.clone(), complement.clone(), reply.clone()];
+        let (_, end) = feed_acceptor(called(Framing::Two), &messages, decide);
+        let Ok(Step::Done(link)) = end else { panic!("{end:?}") };
+        assert_eq!((link.creation, link.flags), (7, flags));
+    }
     let (_, without) = feed_acceptor(called(Framing::Two), &[old, reply], decide);
     assert!(matches!(without.unwrap_err(), Failure::Garbage { .. }));
 }
