@@ -1902,6 +1902,12 @@ erln_status erln_spawn_request(erln_mailbox mailbox,
 erln_status erln_mailbox_group_leader(erln_mailbox mailbox,
                                       erln_pid *out);
 
+// Sets the group leader of a process anywhere, as group_leader(Leader, Pid) of Erlang: what it prints from then on goes there.
+// Success also if the process is gone.
+erln_status erln_set_group_leader(erln_mailbox mailbox,
+                                  const erln_pid *pid,
+                                  const erln_pid *leader);
+
 // Sets the group leader of a mailbox.
 erln_status erln_mailbox_set_group_leader(erln_mailbox mailbox, const erln_pid *leader);
 

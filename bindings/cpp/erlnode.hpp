@@ -548,6 +548,11 @@ public:
                         timeout_ms, &result));
         return Message(result);
     }
+    // Makes `leader` the group leader of a process anywhere.
+    void set_group_leader(const erln_pid &pid, const erln_pid &leader) {
+        check(erln_set_group_leader(box_, &pid, &leader));
+    }
+
     // Writes on a group leader, and waits until it is written.
     void put_chars(const To &leader, const std::string &chars, int timeout_ms = ERLN_FOREVER) {
         check(erln_put_chars(box_, leader.get(), chars.c_str(), timeout_ms));

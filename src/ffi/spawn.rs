@@ -382,6 +382,21 @@ pub unsafe extern "C" fn erln_mailbox_group_leader(mailbox: erln_mailbox, out: *
     })
 }
 
+/// Sets the group leader of a process anywhere, as group_leader(Leader, Pid) of Erlang: what it prints from then on goes there.
+/// Success also if the process is gone.
+#[no_mangle]
+pub unsafe extern "C" fn erln_set_group_leader(
+    mailbox: erln_mailbox,
+    pid: *const erln_pid,
+    leader: *const erln_pid,
+) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's pids.
+        let (pid, leader) = unsafe { (input(pid, "pid")?.to_pid()?, input(leader, "leader")?.to_pid()?) };
+        self::mailbox(mailbox)?.set_group_leader_of(&pid, &leader)
+    })
+}
+
 /// Sets the group leader of a mailbox.
 #[no_mangle]
 pub unsafe extern "C" fn erln_mailbox_set_group_leader(

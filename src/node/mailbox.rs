@@ -367,6 +367,13 @@ impl Mailbox {
         self.process.set_leader(leader.clone());
     }
 
+    /// Sets the group leader of a process anywhere: `group_leader(Leader, Pid)`. Nothing happens if it is gone.
+    pub fn set_group_leader_of(&self, pid: &Pid, leader: &Pid) -> Result<()> {
+        self.check_alive()?;
+        self.inner().lead(&self.pid(), pid, leader);
+        Ok(())
+    }
+
     /// Receives `{nodeup, Node}` and `{nodedown, Node}` from now on (`net_kernel:monitor_nodes/2`).
     pub fn monitor_nodes(&self, wish: MonitorNodes) {
         self.inner().events.subscribe(self.process.clone(), wish);

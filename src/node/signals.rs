@@ -131,6 +131,19 @@ impl Inner {
         }
     }
 
+    /// `group_leader(Leader, Pid)`, by `sender`.
+    pub(crate) fn lead(self: &Arc<Self>, sender: &Pid, pid: &Pid, leader: &Pid) {
+        if self.is_local(pid) {
+            if let Some(process) = self.find(pid) {
+                process.set_leader(leader.clone());
+            }
+            return;
+        }
+        let control = Control::GroupLeader { leader: leader.clone(), pid: pid.clone() };
+        // Nobody waits for an answer.
+        let _ = self.post_from(Some(sender), &pid.node, control, None, true);
+    }
+
     /// The signal found no connection: answers in the peer's place. No process may be locked.
     pub(crate) fn unsent(self: &Arc<Self>, unsent: Unsent) {
         let Unsent { control, reason } = unsent;

@@ -59,6 +59,27 @@ fn a_process_we_spawn_prints_into_the_mailbox_that_leads_it() {
     assert_eq!(run("io", "setopts", "[[binary]]", "ok"), "{setopts,[binary]}");
 }
 
+/// `group_leader(Leader, Pid)` from our side: a process that runs already prints into our mailbox from then on.
+#[test]
+fn we_give_a_process_of_a_beam_another_leader() {
+    let cluster = Cluster::new();
+    let (mut alex, ours) = (cluster.beam("alex"), cluster.node("ours"));
+    let (leader, me) = (mailbox(&ours), registered(&ours, "me"));
+    alex.elixir(
+        "pid = spawn(fn -> receive do :print -> IO.puts(\"by another leader\") end end)
+         send({:me, :ours@localhost}, pid)",
+    );
+    let pid = next(&me).reader().pid().unwrap();
+    me.set_group_leader_of(&pid, &leader.pid()).unwrap();
+    me.send(&Target::Pid(pid), &encoded("print"), Some(PATIENCE)).unwrap();
+    let request = serve(&leader, "ok");
+    assert!(request.contains("by another leader"), "{request}");
+    // And of a mailbox of ours by another.
+    let other = mailbox(&ours);
+    me.set_group_leader_of(&other.pid(), &leader.pid()).unwrap();
+    assert_eq!(other.group_leader(), Some(leader.pid()));
+}
+
 /// Our console answers every request of the protocol, so that no writer over there waits for ever.
 #[test]
 fn our_user_answers_every_request_of_the_protocol() {
@@ -86,7 +107,19 @@ fn our_user_answers_every_request_of_the_protocol() {
             ":io.request(user, {:requests, [{:put_chars, :unicode, \"one\\n\"}, :getopts]}) |> is_list()",
             "true",
         ),
-        (":io.request(user, {:put_chars, :unicode, :erlang, :halt, []}) |> elem(0)", ":error"),
+        (":io.request(user, {:put_chars, :unicode, :erlang, :halt, []})", "{:error, :halt}"),
+        (":io.request(user, {:put_chars, :unicode, :io_lib, :format, [~c\"~p\", []]})", "{:error, :format}"),
+        (
+            ":io.request(user, {:put_chars, :unicode, [:no_text]})",
+            "{:error, {:put_chars, :unicode, [:no_text]}}",
+        ),
+        (":io.request(user, {:put_chars, :no_text})", "{:error, {:put_chars, :latin1, :no_text}}"),
+        (":io.setopts(user, [:nonsense])", "{:error, :enotsup}"),
+        (":io.request(user, {:get_geometry, :depth})", "{:error, :request}"),
+        (":io.setopts(user, encoding: :latin1)", ":ok"),
+        ("IO.puts(user, \"größe \\u20ac\")", ":ok"),
+        (":io.getopts(user) |> List.keyfind(:encoding, 0)", "{:encoding, :latin1}"),
+        (":io.setopts(user, encoding: :unicode)", ":ok"),
         (":io.request(user, {:get_until, :unicode, ~c\"\", :erl_scan, :tokens, [1]})", "{:error, :request}"),
         (":io.request(user, {:get_password, :unicode})", "{:error, :enotsup}"),
         (":io.request(user, :nonsense)", "{:error, :request}"),

@@ -277,6 +277,7 @@ erln_status erln_spawn(erln_mailbox mailbox, const char *peer, const char *modul
     uint8_t *args, size_t len, uint32_t flags, int32_t timeout_ms, erln_pid *out, erln_ref *out_ref);
 erln_status erln_put_chars(erln_mailbox mailbox, erln_to leader, const char *chars, int32_t timeout_ms);
 erln_status erln_mailbox_group_leader(erln_mailbox mailbox, erln_pid *out);
+erln_status erln_set_group_leader(erln_mailbox mailbox, const erln_pid *pid, const erln_pid *leader);
 erln_status erln_mailbox_set_group_leader(erln_mailbox mailbox, const erln_pid *leader);
 erln_status erln_spawn_request(erln_mailbox mailbox, const char *peer, const char *module, const char *function,
     const uint8_t *args, size_t len, uint32_t flags, erln_ref *out);
@@ -710,6 +711,10 @@ def mailbox_group_leader(mailbox: int) -> Optional[Pid]:
         return None
     check(status)
     return pid.pid()
+
+
+def set_group_leader(mailbox: int, pid: Pid, leader: Pid) -> None:
+    check(lib.erln_set_group_leader(mailbox, byref(CPid.of(pid)), byref(CPid.of(leader))))
 
 
 def mailbox_set_group_leader(mailbox: int, leader: Pid) -> None:

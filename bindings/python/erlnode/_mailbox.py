@@ -405,6 +405,10 @@ class Mailbox:
         """Prints text on a group leader, as ``io:put_chars/2``: a pid, or a name such as ``("user", "a@host")``."""
         interruptible(_abi.put_chars, self._handle, leader, text, timeout)
 
+    def set_group_leader(self, pid: Pid, leader: Pid) -> None:
+        """Makes ``leader`` the group leader of a process anywhere, as ``group_leader(Leader, Pid)``."""
+        _abi.set_group_leader(self._handle, pid, leader)
+
     @property
     def group_leader(self) -> Optional[Pid]:
         """Where the output of processes that it spawns belongs."""

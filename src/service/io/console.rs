@@ -46,6 +46,9 @@ static LINES: Lazy<[(Mutex<Queue>, Condvar); 2]> = Lazy::new(Default::default);
 /// Whether text that was read is returned as binaries; what `setopts` sets.
 static BINARY: AtomicBool = AtomicBool::new(true);
 
+/// Whether the terminal is one of Latin-1; what `setopts` sets.
+static LATIN1: AtomicBool = AtomicBool::new(false);
+
 /// Takes an `{io_request, From, ReplyAs, Request}`; other messages are ignored.
 pub(super) fn ask(node: &Arc<Inner>, server: &Arc<Process>, message: Message) {
     let mut reader = message.reader();
@@ -134,7 +137,7 @@ impl Terminal {
                 Ok(()) => reply.atom("ok"),
                 Err(_) => reply.tuple(2).atom("error").atom("terminated"),
             },
-            Request::BadPut => reply.tuple(2).atom("error").atom("put_chars"),
+            Request::BadPut(complaint) => reply.tuple(2).atom("error").raw(complaint),
             Request::GetLine { prompt, latin1 } => {
                 let line = self.line(prompt);
                 self.text(line, *latin1, reply)
@@ -143,15 +146,18 @@ impl Terminal {
                 let text = self.chars(prompt, *count);
                 self.text(text, *latin1, reply)
             }
-            Request::SetOpts { binary } => {
-                if let Some(binary) = binary {
-                    BINARY.store(*binary, Ordering::Relaxed);
+            Request::SetOpts { binary, latin1 } => {
+                for (option, value) in [(&BINARY, binary), (&LATIN1, latin1)] {
+                    if let Some(value) = value {
+                        option.store(*value, Ordering::Relaxed);
+                    }
                 }
                 reply.atom("ok")
             }
             Request::GetOpts => {
                 reply.list(2).tuple(2).atom("binary").bool(BINARY.load(Ordering::Relaxed));
-                reply.tuple(2).atom("encoding").atom("unicode").nil()
+                let encoding = if LATIN1.load(Ordering::Relaxed) { "latin1" } else { "unicode" };
+                reply.tuple(2).atom("encoding").atom(encoding).nil()
             }
             Request::Geometry { columns } => match size(*columns) {
                 Some(count) => reply.i64(count),
@@ -185,10 +191,14 @@ impl Terminal {
 
     fn text<'w>(&self, text: Option<String>, latin1: bool, reply: &'w mut Writer) -> &'w mut Writer {
         let Some(text) = text else { return reply.atom("eof") };
+        if latin1 && text.chars().any(|letter| u32::from(letter) > 255) {
+            reply.tuple(2).atom("error");
+            return reply.tuple(3).atom("no_translation").atom("unicode").atom("latin1");
+        }
         if !BINARY.load(Ordering::Relaxed) {
             return reply.charlist(&text);
         }
-        match latin1 && text.chars().all(|letter| u32::from(letter) < 256) {
+        match latin1 {
             true => reply.binary(&text.chars().map(|letter| letter as u8).collect::<Vec<u8>>()),
             false => reply.binary(text.as_bytes()),
         }
@@ -238,8 +248,23 @@ impl Terminal {
 
 fn print(text: &str) -> std::io::Result<()> {
     let mut output = std::io::stdout().lock();
-    output.write_all(text.as_bytes())?;
+    match LATIN1.load(Ordering::Relaxed) {
+        true => output.write_all(&latin1(text))?,
+        false => output.write_all(text.as_bytes())?,
+    }
     output.flush()
+}
+
+/// What a Latin-1 terminal gets: letters it does not have are spelled `\x{20AC}`, as OTP does.
+fn latin1(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for letter in text.chars() {
+        match u8::try_from(u32::from(letter)) {
+            Ok(byte) => out.push(byte),
+            Err(_) => out.extend(format!("\\x{{{:X}}}", u32::from(letter)).into_bytes()),
+        }
+    }
+    out
 }
 
 fn size(columns: bool) -> Option<i64> {

@@ -1,22 +1,25 @@
 //! Requests of the I/O protocol, read.
 
+use bytes::Bytes;
+
 use super::chars::{self, Encoding};
 use super::format;
-use crate::term::Reader;
+use crate::service::written;
+use crate::term::{Reader, Writer};
 
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
     /// Print this.
     Put(String),
-    /// Print something that cannot be printed; answered with `{error, put_chars}`-like.
-    BadPut,
+    /// Print something that is no text: the complaint, encoded, as `group` of OTP words it.
+    BadPut(Bytes),
     /// A line.
     GetLine { prompt: String, latin1: bool },
     /// So many characters.
     GetChars { prompt: String, count: usize, latin1: bool },
-    /// Set options: whether text read is returned as binary, if it is said.
-    SetOpts { binary: Option<bool> },
+    /// Set options: whether text read is returned as binary, whether the terminal is a Latin-1 one; each if it is said.
+    SetOpts { binary: Option<bool>, latin1: Option<bool> },
     /// Get options.
     GetOpts,
     /// `columns` or `rows`.
@@ -39,7 +42,7 @@ impl Request {
                 matches!(one, Request::GetLine { .. } | Request::GetChars { .. })
             }),
             Request::Put(_)
-            | Request::BadPut
+            | Request::BadPut(_)
             | Request::SetOpts { .. }
             | Request::GetOpts
             | Request::Geometry { .. }
@@ -88,15 +91,15 @@ fn known(reader: &mut Reader<'_>) -> Option<Request> {
     let arity = reader.tuple()?;
     let name = reader.atom()?;
     match (name.as_ref(), arity) {
-        ("put_chars", 2) => Some(put(reader, Encoding::Latin1)),
+        ("put_chars", 2) => put(reader, Encoding::Latin1),
         ("put_chars", 3) => {
             let encoding = encoding(reader)?;
-            Some(put(reader, encoding))
+            put(reader, encoding)
         }
-        ("put_chars", 4) => Some(put_call(reader, Encoding::Latin1)),
+        ("put_chars", 4) => put_call(reader, Encoding::Latin1),
         ("put_chars", 5) => {
             let encoding = encoding(reader)?;
-            Some(put_call(reader, encoding))
+            put_call(reader, encoding)
         }
         ("get_line", 2) => Some(Request::GetLine { prompt: prompt(reader), latin1: true }),
         ("get_line", 3) => {
@@ -129,15 +132,24 @@ fn encoding(reader: &mut Reader<'_>) -> Option<Encoding> {
     }
 }
 
-fn put(reader: &mut Reader<'_>, encoding: Encoding) -> Request {
-    chars::read(reader, encoding).map_or(Request::BadPut, Request::Put)
+fn put(reader: &mut Reader<'_>, encoding: Encoding) -> Option<Request> {
+    let mut raw = reader.clone();
+    if let Some(text) = chars::read(reader, encoding) {
+        return Some(Request::Put(text));
+    }
+    let mut complaint = Writer::new();
+    complaint.tuple(3).atom("put_chars");
+    complaint.atom(if encoding == Encoding::Latin1 { "latin1" } else { "unicode" });
+    complaint.raw(raw.term_bytes()?);
+    Some(Request::BadPut(written(complaint)))
 }
 
 /// `M, F, Args`: only the formatting functions of `io_lib`, which we do ourselves.
-fn put_call(reader: &mut Reader<'_>, encoding: Encoding) -> Request {
+fn put_call(reader: &mut Reader<'_>, encoding: Encoding) -> Option<Request> {
+    let module = reader.atom()?;
+    let function = reader.atom()?;
     let text = (|| {
-        reader.atom_is("io_lib").then_some(())?;
-        let function = reader.atom()?;
+        (module == "io_lib").then_some(())?;
         let count = reader.list()?;
         match (function.as_ref(), count) {
             ("format" | "fwrite", 2) => {
@@ -150,7 +162,11 @@ fn put_call(reader: &mut Reader<'_>, encoding: Encoding) -> Request {
             _ => None,
         }
     })();
-    text.map_or(Request::BadPut, Request::Put)
+    Some(text.map(Request::Put).unwrap_or_else(|| {
+        let mut complaint = Writer::new();
+        complaint.atom(&function);
+        Request::BadPut(written(complaint))
+    }))
 }
 
 fn prompt(reader: &mut Reader<'_>) -> String {
@@ -170,25 +186,35 @@ fn get_chars(reader: &mut Reader<'_>, latin1: bool) -> Option<Request> {
     Some(Request::GetChars { prompt: shown, count, latin1 })
 }
 
+/// The options of OTP's `group` that concern us; `NotSupported` for others.
 fn set_opts(reader: &mut Reader<'_>) -> Request {
-    let mut binary = None;
-    let count = reader.list().unwrap_or(0);
+    let (mut binary, mut latin1) = (None, None);
+    let Some(count) = reader.list() else { return Request::NotSupported };
     for _ in 0..count {
-        if reader.atom_is("binary") {
-            binary = Some(true);
-        } else if reader.atom_is("list") {
-            binary = Some(false);
-        } else if reader.tuple_of(2) {
-            if reader.atom_is("binary") {
-                binary = reader.bool().or(binary);
-            } else if !reader.skip() || !reader.skip() {
-                return Request::Unknown;
-            }
-        } else if !reader.skip() {
-            return Request::Unknown;
+        let Some((name, value)) = option(reader) else { return Request::NotSupported };
+        match (name.as_str(), value.as_str()) {
+            ("binary", "true") | ("list", "false") => binary = Some(true),
+            ("binary", "false") | ("list", "true") => binary = Some(false),
+            ("encoding", "unicode" | "utf8") | ("unicode" | "utf8", "true") => latin1 = Some(false),
+            ("encoding", "latin1") | ("latin1", "true") => latin1 = Some(true),
+            // What is typed is echoed by the terminal, or by nobody.
+            ("echo", "true" | "false") => {}
+            _ => return Request::NotSupported,
         }
     }
-    Request::SetOpts { binary }
+    match reader.nil() || count == 0 {
+        true => Request::SetOpts { binary, latin1 },
+        false => Request::NotSupported,
+    }
+}
+
+/// `Name` or `{Name, Value}`, both atoms.
+fn option(reader: &mut Reader<'_>) -> Option<(String, String)> {
+    if let Some(name) = reader.atom() {
+        return Some((name.into_owned(), "true".to_owned()));
+    }
+    reader.tuple_of(2).then_some(())?;
+    Some((reader.atom()?.into_owned(), reader.atom()?.into_owned()))
 }
 
 #[cfg(test)]
@@ -212,8 +238,12 @@ mod tests {
             text("{a,1} x\n")
         );
         assert_eq!(request(r#"{put_chars,unicode,io_lib,write,[[1,a]]}"#), text("[1,a]"));
-        assert_eq!(request(r#"{put_chars,unicode,os,cmd,["ls"]}"#), Request::BadPut);
-        assert_eq!(request(r#"{put_chars,unicode,[a]}"#), Request::BadPut);
+        let bad = |term: &str| Request::BadPut(Term::parse(term).unwrap().to_bytes().unwrap().into());
+        assert_eq!(request(r#"{put_chars,unicode,os,cmd,["ls"]}"#), bad("cmd"));
+        assert_eq!(request(r#"{put_chars,unicode,io_lib,format,["~p",[]]}"#), bad("format"));
+        assert_eq!(request("{put_chars,unicode,[a]}"), bad("{put_chars,unicode,[a]}"));
+        assert_eq!(request("{put_chars,latin1,{}}"), bad("{put_chars,latin1,{}}"));
+        assert_eq!(request("{put_chars,{}}"), bad("{put_chars,latin1,{}}"));
     }
 
     #[test]
@@ -226,7 +256,13 @@ mod tests {
             request("{get_chars,latin1,\"\",3}"),
             Request::GetChars { prompt: String::new(), count: 3, latin1: true }
         );
-        assert_eq!(request("{setopts,[{encoding,unicode},binary]}"), Request::SetOpts { binary: Some(true) });
+        let set = |binary, latin1| Request::SetOpts { binary, latin1 };
+        assert_eq!(request("{setopts,[{encoding,unicode},binary]}"), set(Some(true), Some(false)));
+        assert_eq!(request("{setopts,[list,{echo,false},latin1]}"), set(Some(false), Some(true)));
+        assert_eq!(request("{setopts,[]}"), set(None, None));
+        for unknown in ["[nonsense]", "[{binary,maybe}]", "[{expand_fun,x}]", "nonsense", "[binary|binary]"] {
+            assert_eq!(request(&format!("{{setopts,{unknown}}}")), Request::NotSupported, "{unknown}");
+        }
         assert_eq!(request("getopts"), Request::GetOpts);
         assert_eq!(request("{get_until,unicode,'',erl_scan,tokens,[1]}"), Request::Unknown);
         assert_eq!(
