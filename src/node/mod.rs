@@ -116,6 +116,9 @@ pub(crate) struct Inner {
     /// Held while both sides of a link between two local processes change.
     pub(crate) local_links: Mutex<()>,
     stopped: AtomicBool,
+    /// Whether a peer, known by name and creation, expects `{ok, State}` of `sys:get_state`, or the bare state;
+    /// `None` while it is being asked.
+    pub(crate) state_forms: Mutex<HashMap<(Atom, u32), Option<bool>>>,
     tasks: Mutex<Vec<AbortHandle>>,
     registration: Mutex<Option<Registration>>,
     port: Mutex<Option<u16>>,
@@ -206,6 +209,7 @@ impl Node {
             references: AtomicU64::new(1),
             reference_salt: random_u32()?,
             stopped: AtomicBool::new(false),
+            state_forms: Mutex::default(),
             tasks: Mutex::default(),
             registration: Mutex::default(),
             port: Mutex::default(),

@@ -15,8 +15,8 @@ use crate::node::process::Process;
 use crate::node::Inner;
 use crate::term::{Atom, Pid, Reader, Writer};
 
-/// Most arguments of a function on a BEAM.
-const MAX_ARITY: u32 = 255;
+/// Most arguments that a BEAM's `apply/3` takes.
+const MAX_ARITY: u32 = 1_023;
 
 /// Stands for the arity of what is no proper list.
 const NO_ARITY: u32 = u32::MAX;
@@ -198,7 +198,7 @@ impl Request {
     pub(crate) fn badarg(self) {
         let mut stack = Writer::new();
         stack.list(1).tuple(4).atom_term(&self.module).atom_term(&self.function).raw_unchecked(&self.args);
-        stack.list(1).tuple(2).atom("error_info").map(1).atom("module").atom("erl_erts_errors").nil().nil();
+        explained(&mut stack).nil();
         let _ = self.fail(Class::Error, b"\x77\x06badarg", &finish(stack));
     }
 
@@ -213,7 +213,7 @@ impl Request {
                 let mut stack = Writer::new();
                 stack.list(1).tuple(4).atom("erlang").atom("apply").list(3);
                 stack.atom_term(&self.module).atom_term(&self.function).raw_unchecked(&self.args);
-                stack.nil().nil().nil();
+                explained(stack.nil()).nil();
                 let _ = self.fail(Class::Error, b"\x77\x06badarg", &finish(stack));
                 return None;
             }
@@ -284,6 +284,11 @@ struct Inside {
     module: Atom,
     function: Atom,
     args: Bytes,
+}
+
+/// The place of an error that the emulator itself raised, from which callers find out what was wrong with the arguments.
+pub(crate) fn explained(stack: &mut Writer) -> &mut Writer {
+    stack.list(1).tuple(2).atom("error_info").map(1).atom("module").atom("erl_erts_errors").nil()
 }
 
 /// The length of an encoded proper list.

@@ -278,8 +278,8 @@ fn spawn_options(options: &[u8]) -> Option<(bool, bool)> {
             link = true;
         } else if reader.atom_is("monitor") {
             monitor = true;
-        } else if reader.kind() == Some(Kind::Tuple) || reader.kind() == Some(Kind::Atom) {
-            // Heap sizes and the like concern a BEAM only.
+        } else if reader.kind() == Some(Kind::Tuple) {
+            // Heap sizes and the like concern a BEAM only; releases to come may know more of them.
             reader.skip();
         } else {
             return None;

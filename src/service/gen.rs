@@ -74,3 +74,13 @@ pub(crate) fn cast(payload: &[u8]) -> Option<Reader<'_>> {
     let mut reader = Reader::new(payload);
     (reader.tuple_of(2) && reader.atom_is("$gen_cast")).then_some(reader)
 }
+
+/// `{system, From, Request}`: who asks, and a cursor at what.
+pub(crate) fn system(payload: &[u8]) -> Option<(From, Reader<'_>)> {
+    let mut reader = Reader::new(payload);
+    if reader.tuple() != Some(3) || !reader.atom_is("system") {
+        return None;
+    }
+    let from = From::read(&mut reader)?;
+    Some((from, reader))
+}

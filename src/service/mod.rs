@@ -10,6 +10,7 @@ mod net_kernel;
 pub mod pg;
 pub mod pubsub;
 mod rex;
+pub mod sys;
 
 use std::sync::Arc;
 

@@ -9,12 +9,15 @@ use crate::node::process::Process;
 use crate::node::relations::Watched;
 use crate::node::{Inner, Node};
 use crate::proto::control::Control;
-use crate::service::gen;
-use crate::service::{written, SERVICE_LIMITS};
+use crate::service::{gen, sys, written, SERVICE_LIMITS};
 use crate::term::{Atom, Writer};
 
 /// One message to our `net_kernel`.
 pub(crate) fn handle(node: &Arc<Inner>, server: &Arc<Process>, message: Message) {
+    if let Some((from, request)) = gen::system(message.payload()) {
+        sys::for_service(node, server, &from, request);
+        return;
+    }
     let Some((from, mut request)) = gen::call(message.payload()) else { return };
     let mut answer = Writer::new();
     match request.tuple() {

@@ -13,9 +13,9 @@ use foldhash::HashMap;
 use crate::error::Result;
 use crate::node::message::{Message, MessageKind};
 use crate::node::process::Process;
-use crate::node::request::{list_length, Asked, RequestKind};
+use crate::node::request::{explained, list_length, Asked, RequestKind};
 use crate::node::Inner;
-use crate::service::{gen, post, written};
+use crate::service::{gen, post, sys, written};
 use crate::term::{Atom, Pid, Reader, Reference, Term, Writer};
 
 /// Calls that may run or wait at a time; further ones are answered with `system_limit`.
@@ -83,6 +83,8 @@ impl Rex {
             self.asked(node, server, Waiting::Gen(from), caller, request);
         } else if let Some(request) = gen::cast(payload) {
             self.cast(node, server, message.from(), request);
+        } else if let Some((from, request)) = gen::system(payload) {
+            sys::for_service(node, server, &from, request);
         } else {
             self.plain(node, server, payload);
         }
@@ -230,11 +232,16 @@ impl Call {
             ((Some(module), Some(function)), Some(_)) => {
                 Ok(Call { caller, module, function, args: Bytes::copy_from_slice(args), leader })
             }
-            _ => {
+            (_, arity) => {
                 let mut reason = Writer::new();
-                reason.tuple(2).atom("badarg").list(1).tuple(4).atom("erlang").atom("apply").list(3);
+                reason.tuple(2).atom("badarg").list(1 + usize::from(arity.is_some()));
+                reason.tuple(4).atom("erlang").atom("apply").list(3);
                 reason.raw_unchecked(module).raw_unchecked(function).raw_unchecked(args).nil();
-                reason.nil().nil();
+                explained(&mut reason);
+                if let Some(arity) = arity {
+                    reason.tuple(4).raw_unchecked(module).raw_unchecked(function).i64(arity.into()).nil();
+                }
+                reason.nil();
                 Err(badrpc(&written(reason)))
             }
         };
