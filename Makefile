@@ -7,10 +7,11 @@ EXCLUDE ?=
 FILTER  ?=
 MINUTES ?= 1
 RELEASES ?= 25 27 29
+PARTS   ?=
 
-export PREFIX DESTDIR ONLY EXCLUDE FILTER MINUTES RELEASES
+export PREFIX DESTDIR ONLY EXCLUDE FILTER MINUTES RELEASES PARTS
 
-.PHONY: all help setup demo test test-matrix examples install uninstall bench fuzz clean
+.PHONY: all help setup demo test test-matrix examples install uninstall bench fuzz sanitize clean
 
 all: ## build the shared and the static library (build/lib)
 	@scripts/setup.sh build
@@ -19,7 +20,7 @@ all: ## build the shared and the static library (build/lib)
 help: ## this list
 	@echo 'make TARGET, where TARGET is'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
-	@echo 'Variables: PREFIX DESTDIR (install), ONLY EXCLUDE FILTER (test), RELEASES (test-matrix), MINUTES (fuzz)'
+	@echo 'Variables: PREFIX DESTDIR (install), ONLY EXCLUDE FILTER (test), RELEASES (test-matrix), MINUTES (fuzz), PARTS (sanitize)'
 
 setup: ## install what building and testing need (apt, as root), or print the line that does
 	@scripts/setup.sh test
@@ -53,6 +54,10 @@ bench: ## measurements beside libei, BEAM and others, printed as ratios; ONLY=co
 
 fuzz: ## each fuzz target for MINUTES minutes (needs a nightly toolchain and cargo-fuzz)
 	@scripts/fuzz.sh
+
+sanitize: ## the tests under ThreadSanitizer, AddressSanitizer, UBSAN, valgrind, Miri and loom; PARTS=thread chooses
+	@scripts/setup.sh test
+	@scripts/sanitize.sh
 
 clean: ## remove everything that was built
 	cargo clean

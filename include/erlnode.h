@@ -233,7 +233,7 @@ typedef struct erln_name {
 } erln_name;
 
 // Writes a pid as text, such as `#Pid<a@host.85.0>`, with a NUL. At most `size` bytes are written; `*out_len` is the length
-// without NUL that the whole text has, so a result of `size` or more means that it was cut.
+// without NUL that the whole text has, so a result of `size` or more means that it was cut; it may be NULL.
 erln_status erln_pid_print(const erln_pid *pid,
                            char *buffer,
                            size_t size,

@@ -67,7 +67,7 @@ pub struct erln_name {
 }
 
 /// Writes a pid as text, such as `#Pid<a@host.85.0>`, with a NUL. At most `size` bytes are written; `*out_len` is the length
-/// without NUL that the whole text has, so a result of `size` or more means that it was cut.
+/// without NUL that the whole text has, so a result of `size` or more means that it was cut; it may be NULL.
 #[no_mangle]
 pub unsafe extern "C" fn erln_pid_print(
     pid: *const erln_pid,

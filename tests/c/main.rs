@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+mod border;
+
 /// Longer than any program needs on a loaded machine; one that waits longer waits for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -161,75 +163,6 @@ fn the_first_example_of_the_header_compiles() {
         fs::write(&source, &text).unwrap();
         compile(compiler, &[&format!("-std={dialect}")], &source, &build().join("first-page"))
             .unwrap_or_else(|text| panic!("the example of the first page, as {dialect}:\n{text}"));
-    }
-}
-
-/// Generated from the header: each function is called with nothing but zeros (NULL, id 0, length 0, timeout 0), and with ids
-/// and numbers that were never given out. Any answer will do; a crash or a hang will not.
-#[test]
-fn every_function_survives_zeros_and_nonsense() {
-    let header = fs::read_to_string(root().join("include/erlnode.h")).unwrap();
-    let names = fs::read_to_string(root().join("tests/symbols/erlnode.txt")).unwrap();
-    let mut calls = String::new();
-    for name in names.lines() {
-        let parameters = parameters(&header, name);
-        for nonsense in [false, true] {
-            let values: Vec<_> = parameters.iter().map(|kind| nonsense_value(kind, nonsense)).collect();
-            calls += &format!("    (void)({name})({});\n", values.join(", "));
-        }
-    }
-    let text = format!("#include \"erlnode.h\"\nint main(void) {{\n{calls}    return 0;\n}}\n");
-    let source = build().join("nonsense.c");
-    fs::write(&source, text).unwrap();
-    let program = build().join("nonsense");
-    compile("cc", &["-std=c11", "-g"], &source, &program).and_then(|()| run(&program)).unwrap();
-}
-
-/// The types of the parameters of a function, from its declaration.
-fn parameters(header: &str, name: &str) -> Vec<String> {
-    // A declaration begins a line; calls in inline functions do not.
-    let declaration = header
-        .split('\n')
-        .scan(0, |at, line| {
-            let start = *at;
-            *at += line.len() + 1;
-            Some((start, line))
-        })
-        .find(|(_, line)| {
-            line.contains(&format!("{name}("))
-                && !line.starts_with([' ', '/', '#'])
-                && !line.starts_with("static")
-        })
-        .unwrap_or_else(|| panic!("{name} is not declared"));
-    let text = &header[declaration.0..];
-    let list = &text[text.find('(').unwrap() + 1..text.find(");").unwrap()];
-    let list: Vec<_> =
-        list.split(',').map(|one| one.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    match list.as_slice() {
-        [one] if one == "void" => Vec::new(),
-        _ => list,
-    }
-}
-
-/// A value for a parameter: zero, or something that was never given out.
-fn nonsense_value(parameter: &str, nonsense: bool) -> String {
-    let (kind, _) = parameter.rsplit_once([' ', '*']).unwrap();
-    let kind = kind.trim().trim_start_matches("const ").trim();
-    if parameter.contains('*') || kind == "erln_log_fn" {
-        // A pointer to nowhere cannot be survived by anybody.
-        return "NULL".into();
-    }
-    match (kind, nonsense) {
-        ("bool", _) => "true".into(),
-        ("double", _) => "1.5".into(),
-        ("erln_node" | "erln_mailbox", false) => format!("({kind}){{0}}"),
-        ("erln_node" | "erln_mailbox", true) => format!("({kind}){{UINT64_C(0x1000000001000005)}}"),
-        ("erln_to", false) => "(erln_to){0, 0, NULL, NULL}".into(),
-        ("erln_to", true) => "(erln_to){ERLN_TO_REMOTE, 0, \"x\", NULL}".into(),
-        (_, false) => "0".into(),
-        // A length that says much, where there is nothing.
-        ("size_t", true) => "12345".into(),
-        (_, true) => "77".into(),
     }
 }
 

@@ -1,0 +1,32 @@
+//! The border: every function of the header called wrongly, in every way that its types allow.
+//!
+//! The program is generated from erlnode.h: one value wrong while all others are right, and mixtures. Each call must come back,
+//! with a failure where one is due, and must have left its outputs alone then. A function or a type that is new in the header is
+//! in from that moment; an object that nothing here knows how to make is given as NULL.
+
+mod header;
+mod program;
+mod values;
+
+use super::{build, compile, root, run};
+use std::fs;
+
+/// Fewer would mean that the header was not read.
+const LEAST: usize = 1000;
+
+#[test]
+fn every_misuse_of_every_function_is_answered() {
+    let header = fs::read_to_string(root().join("include/erlnode.h")).unwrap();
+    let names = fs::read_to_string(root().join("tests/symbols/erlnode.txt")).unwrap();
+    let functions = header::functions(&header, &names);
+    let (text, cases) = program::program(&functions);
+    println!("{cases} cases of misuse, of {} functions", functions.len());
+    assert!(cases >= LEAST, "{cases} cases only");
+    let source = build().join("misuse.c");
+    fs::write(&source, text).unwrap();
+    let program = build().join("misuse");
+    let include = format!("-I{}", root().join("tests/c").display());
+    // The values of the table are given to every type that they fit.
+    let options = ["-std=c11", "-g", "-Wno-unused-value", "-Wno-unused-result", &include];
+    compile("cc", &options, &source, &program).and_then(|()| run(&program)).unwrap();
+}
