@@ -1,17 +1,30 @@
 //! Comparing pids, ports and references in the order a BEAM has.
 
 use super::abi::{erlang_pid, erlang_port, erlang_ref, MAXATOMLEN_UTF8};
-use std::cmp::Ordering;
 use std::ffi::{c_char, c_int, c_uint};
 
 /// Node names first, then creations. What C's comparison of strings returns is passed on as it is.
+#[inline(always)]
 unsafe fn nodes(a: *const c_char, a_creation: c_uint, b: *const c_char, b_creation: c_uint) -> c_int {
     // SAFETY: both are the name arrays of the caller's structs.
-    let differ = unsafe { libc::strncmp(a, b, MAXATOMLEN_UTF8) };
-    if differ != 0 {
-        return differ;
+    unsafe {
+        if a_creation == b_creation {
+            libc::strncmp(a, b, MAXATOMLEN_UTF8)
+        } else {
+            incarnations(a, a_creation, b, b_creation)
+        }
     }
-    a_creation.cmp(&b_creation) as c_int
+}
+
+/// Two incarnations, of one node or of two: rare, and kept out of the way of the common case.
+#[cold]
+#[inline(never)]
+unsafe fn incarnations(a: *const c_char, a_creation: c_uint, b: *const c_char, b_creation: c_uint) -> c_int {
+    // SAFETY: as in `nodes`.
+    match unsafe { libc::strncmp(a, b, MAXATOMLEN_UTF8) } {
+        0 => a_creation.cmp(&b_creation) as c_int,
+        differ => differ,
+    }
 }
 
 /// # Safety
@@ -20,11 +33,11 @@ unsafe fn nodes(a: *const c_char, a_creation: c_uint, b: *const c_char, b_creati
 pub unsafe extern "C" fn ei_cmp_pids(a: *mut erlang_pid, b: *mut erlang_pid) -> c_int {
     // SAFETY: the caller's promise.
     let (a, b) = unsafe { (&*a, &*b) };
-    match a.serial.cmp(&b.serial).then(a.num.cmp(&b.num)) {
-        // SAFETY: the names are arrays of the two structs.
-        Ordering::Equal => unsafe { nodes(a.node.as_ptr(), a.creation, b.node.as_ptr(), b.creation) },
-        order => order as c_int,
+    if a.serial != b.serial || a.num != b.num {
+        return (a.serial, a.num).cmp(&(b.serial, b.num)) as c_int;
     }
+    // SAFETY: the names are arrays of the two structs.
+    unsafe { nodes(a.node.as_ptr(), a.creation, b.node.as_ptr(), b.creation) }
 }
 
 /// # Safety
