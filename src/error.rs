@@ -171,9 +171,19 @@ pub enum Error {
     /// The process forked after the node was started.
     #[error("this process was forked after the node started: start a new node in the child")]
     Forked,
-    /// The remote side answered with an error; the reason is an encoded term.
+    /// The remote side answered with an error.
     #[error("remote error: {0}")]
     Remote(String),
+    /// The process that was asked ended before it answered.
+    #[error("{who} ended before it answered: {why}")]
+    Ended {
+        /// Who was asked.
+        who: String,
+        /// The exit reason as Erlang text.
+        why: String,
+        /// The exit reason: one encoded term.
+        reason: Vec<u8>,
+    },
     /// Feature of the peer that is missing.
     #[error("{0}")]
     Unsupported(Cow<'static, str>),

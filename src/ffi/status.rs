@@ -104,7 +104,7 @@ impl From<&Error> for erln_status {
             Error::NameTaken(_) => ERLN_ERR_NAME_TAKEN,
             Error::Busy { .. } => ERLN_ERR_BUSY,
             Error::Forked => ERLN_ERR_FORKED,
-            Error::Remote(_) => ERLN_ERR_REMOTE,
+            Error::Remote(_) | Error::Ended { .. } => ERLN_ERR_REMOTE,
             Error::Unsupported(_) => ERLN_ERR_UNSUPPORTED,
             Error::Io { .. } => ERLN_ERR_IO,
             Error::Internal(_) => ERLN_ERR_INTERNAL,

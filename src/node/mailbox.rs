@@ -319,9 +319,21 @@ impl Mailbox {
         args: &[u8],
         options: SpawnOptions,
     ) -> Result<Reference> {
+        self.spawn_request_of(node, (module, function, args), options, false)
+    }
+
+    /// [`spawn_request`](Self::spawn_request); when `quiet`, only a refusal is answered.
+    pub(crate) fn spawn_request_of(
+        &self,
+        node: &str,
+        call: (&str, &str, &[u8]),
+        options: SpawnOptions,
+        quiet: bool,
+    ) -> Result<Reference> {
         self.check_alive()?;
-        let (module, function) = (Atom::new(module)?, Atom::new(function)?);
-        self.inner().spawn_request(&self.process, &Atom::new(node)?, (&module, &function, args), options)
+        let (module, function) = (Atom::new(call.0)?, Atom::new(call.1)?);
+        let call = (&module, &function, call.2);
+        self.inner().spawn_request(&self.process, &Atom::new(node)?, call, options, quiet)
     }
 
     /// Like [`spawn_request`](Self::spawn_request), and waits for the pid.

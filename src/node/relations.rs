@@ -34,6 +34,8 @@ pub(crate) struct Spawning {
     pub(crate) link: bool,
     /// Whether a monitor comes with it.
     pub(crate) monitor: bool,
+    /// Only a refusal is told; of a success the end of the process tells.
+    pub(crate) quiet: bool,
 }
 
 /// Who monitors us, on another node.

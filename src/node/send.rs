@@ -56,7 +56,7 @@ impl Target {
     }
 
     /// The node it lives on; `None` for a name here.
-    fn node(&self) -> Option<&Atom> {
+    pub(crate) fn node(&self) -> Option<&Atom> {
         match self {
             Target::Pid(pid) => Some(&pid.node),
             Target::NameNode(_, node) => Some(node),

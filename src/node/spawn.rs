@@ -141,6 +141,7 @@ impl Inner {
         node: &Atom,
         call: (&Atom, &Atom, &[u8]),
         options: SpawnOptions,
+        quiet: bool,
     ) -> Result<Reference> {
         let (module, function, args) = call;
         check_term(args)?;
@@ -175,7 +176,7 @@ impl Inner {
         }
         let local = self.is_our_name(node);
         let request = Control::SpawnRequest(Box::new(request));
-        let waiting = Watched::Spawning(Box::new(Spawning { node: node.clone(), link, monitor }));
+        let waiting = Watched::Spawning(Box::new(Spawning { node: node.clone(), link, monitor, quiet }));
         // Under the lock: a connection that is lost meanwhile finds the request, or has not got it.
         let told = process.relate(|relations| {
             relations.watching.extend(self.number_of(&reference).map(|number| (number, waiting)));
@@ -203,6 +204,7 @@ impl Inner {
         let SpawnReply { reference, to, linked, monitored, result, .. } = reply;
         let process = self.find(&to);
         let number = self.number_of(&reference);
+        let mut quiet = false;
         let expected = process.as_ref().zip(number).is_some_and(|(process, number)| {
             process.relations(|relations| {
                 let spawning = match relations.watching.get(&number) {
@@ -210,6 +212,7 @@ impl Inner {
                     _ => return false,
                 };
                 relations.watching.remove(&number);
+                quiet = spawning.quiet;
                 let Ok(pid) = &result else { return true };
                 if spawning.link && linked {
                     relations.links.insert(pid.clone(), LinkState { active: true, unlinking: None });
@@ -235,6 +238,7 @@ impl Inner {
         let mut writer = Writer::new();
         writer.tuple(4).atom("spawn_reply").reference(&reference);
         match result {
+            Ok(_) if quiet => {}
             Ok(pid) => {
                 writer.atom("ok").pid(&pid);
                 process.signal(Message::new(MessageKind::SpawnReply, Some(pid), finish(writer)));

@@ -3,10 +3,11 @@
 //! The router knows nothing of them: they are registered names with a loop, and a table of built-in functions.
 
 mod builtin;
-mod call;
+pub mod call;
 pub(crate) mod gen;
 pub mod io;
 mod net_kernel;
+pub mod pending;
 pub mod pg;
 pub mod pubsub;
 mod rex;

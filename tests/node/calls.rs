@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use erlnode::node::spawn::Class;
+use erlnode::service::call::Outcome;
 use erlnode::{Error, Target};
 
 use crate::support::{next, send, settle, term, Cluster, PATIENCE};
@@ -49,7 +50,8 @@ fn a_server_that_is_not_there_or_ends_is_told() {
         next(&server);
         server.close(&term("boom")).unwrap();
         let outcome = caller.join().unwrap();
-        assert!(matches!(&outcome, Err(Error::Remote(text)) if text.contains("boom")), "{outcome:?}");
+        let Err(Error::Ended { reason, why, .. }) = &outcome else { panic!("{outcome:?}") };
+        assert_eq!((&reason[..], why.as_str()), (&term("boom")[..], "boom"));
     });
     assert!(client.is_empty());
 }
@@ -105,4 +107,103 @@ fn erpc_to_a_node_that_is_not_there_or_stops_is_an_error() {
         let outcome = caller.join().unwrap();
         assert!(outcome.is_err(), "{outcome:?}");
     });
+}
+
+/// The request is given up before the peer has said that it runs.
+#[test]
+fn an_erpc_given_up_at_once_leaves_nothing_in_the_mailbox() {
+    let cluster = Cluster::new();
+    let (_a, client, b, server) = cluster.pair();
+    server.export("calc", "run", None).unwrap();
+    for _ in 0..20 {
+        let outcome = client.erpc(b.name().as_str(), "calc", "run", &term("[1]"), Some(Duration::ZERO));
+        assert!(matches!(outcome, Err(Error::Timeout(_))), "{outcome:?}");
+        let request = next(&server).into_request().unwrap();
+        request.reply(&term("late")).unwrap_or_default();
+    }
+    settle(&server, &client);
+    assert!(client.is_empty());
+}
+
+#[test]
+fn many_calls_are_outstanding_and_answered_in_any_order() {
+    let cluster = Cluster::new();
+    let (_a, client, b, server) = cluster.pair();
+    server.register("calc").unwrap();
+    let target = Target::name_node("calc", b.name().as_str()).unwrap();
+    let ask = |number: usize| client.send_request(&target, &term(&number.to_string()), PATIENCE).unwrap();
+    let calls: Vec<_> = (0..100).map(ask).collect();
+    let mut waiting: Vec<_> = (0..100).map(|_| next(&server)).collect();
+    while let Some(call) = waiting.pop() {
+        let request = call.term().unwrap().as_tuple().unwrap()[2].clone();
+        server.reply(&call, &request.to_bytes().unwrap(), PATIENCE).unwrap();
+    }
+    for (number, call) in calls.into_iter().enumerate() {
+        let reply = client.receive_response(call, PATIENCE).unwrap();
+        assert_eq!(reply.payload()[..], term(&number.to_string())[..]);
+    }
+    assert!(client.is_empty());
+}
+
+#[test]
+fn a_response_is_waited_for_again_looked_for_by_hand_or_given_up() {
+    let cluster = Cluster::new();
+    let (_a, client, _b, server) = cluster.pair();
+    let target = Target::Pid(server.pid());
+    let call = client.send_request(&target, &term("x"), PATIENCE).unwrap();
+    assert!(client.wait_response(&call, SOON).unwrap().is_none());
+    server.reply(&next(&server), &term("y"), PATIENCE).unwrap();
+    assert_eq!(client.wait_response(&call, PATIENCE).unwrap().unwrap().payload()[..], term("y")[..]);
+    let call = client.send_request(&target, &term("x"), PATIENCE).unwrap();
+    let asked = next(&server);
+    send(&server, &client.pid(), "unrelated");
+    server.reply(&asked, &term("z"), PATIENCE).unwrap();
+    assert!(client.check_response(&call, &next(&client)).is_none());
+    assert_eq!(client.check_response(&call, &next(&client)).unwrap().unwrap().payload()[..], term("z")[..]);
+    let call = client.send_request(&target, &term("x"), PATIENCE).unwrap();
+    client.abandon(call);
+    server.reply(&next(&server), &term("late"), PATIENCE).unwrap();
+    settle(&server, &client);
+    assert!(client.is_empty());
+}
+
+#[test]
+fn many_nodes_are_asked_at_once_and_each_answers_for_itself() {
+    let cluster = Cluster::new();
+    let (_a, client, b, server) = cluster.pair();
+    let (c, silent) = (cluster.node("c"), cluster.node("d"));
+    let at_c = c.mailbox(Default::default()).unwrap();
+    let at_d = silent.mailbox(Default::default()).unwrap();
+    for mailbox in [&server, &at_c, &at_d] {
+        mailbox.register("calc").unwrap();
+        mailbox.export("calc", "run", None).unwrap();
+    }
+    let names = [b.name(), c.name(), silent.name()].map(|name| name.to_string());
+    let nodes = [&names[0][..], &names[1], "nobody@localhost", &names[2], "no name"];
+    let short = Some(Duration::from_millis(300));
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| client.multicall(&nodes, "calc", "run", &term("[1]"), short));
+        next(&server).into_request().unwrap().reply(&term("b")).unwrap();
+        next(&at_c).into_request().unwrap().fail(Class::Throw, &term("c"), &term("[]")).unwrap();
+        let _never_answered = next(&at_d);
+        let answers = caller.join().unwrap();
+        let outcome = |place: usize| Outcome::of(answers[place].as_ref().unwrap()).unwrap();
+        assert_eq!(outcome(0), Outcome::Return(term("b").into()));
+        assert_eq!(outcome(1), Outcome::Throw(term("c").into()));
+        assert!(matches!(answers[2], Err(Error::NoConnection { .. })), "{:?}", answers[2]);
+        assert!(matches!(answers[3], Err(Error::Timeout(_))), "{:?}", answers[3]);
+        assert!(answers[4].is_err());
+        let caller = scope.spawn(|| client.multi_call(&nodes, "calc", &term("x"), short));
+        server.reply(&next(&server), &term("b"), PATIENCE).unwrap();
+        next(&at_c);
+        at_c.close(&term("boom")).unwrap();
+        next(&at_d);
+        let answers = caller.join().unwrap();
+        assert_eq!(answers[0].as_ref().unwrap().payload()[..], term("b")[..]);
+        assert!(matches!(&answers[1], Err(Error::Ended { why, .. }) if why == "boom"), "{:?}", answers[1]);
+        assert!(matches!(answers[2], Err(Error::NoConnection { .. })), "{:?}", answers[2]);
+        assert!(matches!(answers[3], Err(Error::Timeout(_))), "{:?}", answers[3]);
+        assert!(answers[4].is_err());
+    });
+    assert!(client.is_empty());
 }
