@@ -1999,6 +1999,240 @@ static inline erln_status erln_answer(erln_mailbox mailbox, const erln_msg *call
 }
 
 // ====================================================================================================
+// Process groups: processes of many nodes under one name, as pg of OTP.
+//
+// A scope is a set of groups that several nodes share; start it under the same name on each ("pg" is OTP's own, and what
+// NULL stands for). Members of groups are pids; a pid that joined twice is a member twice. A group's name is any term:
+// erln_pg_join(box, NULL, "{room, ~i}", 7). Every node knows all members, so asking never waits.
+// ====================================================================================================
+
+// Starts a scope, or does nothing if it runs. It greets every node that is connected, and finds those that run it as well.
+erln_status erln_pg_start(erln_node node,
+                          const char *scope);
+
+// Ends a scope: other nodes see its members leave.
+erln_status erln_pg_stop(erln_node node, const char *scope);
+
+// `count` processes of this node join a group, once more if they are in it. `group` is one encoded term.
+erln_status erln_pg_join_term(erln_node node,
+                              const char *scope,
+                              const uint8_t *group,
+                              size_t len,
+                              const erln_pid *pids,
+                              size_t count);
+
+// `count` processes of this node leave a group, each once. `*out_left` (which may be NULL) tells whether one of them was in it.
+erln_status erln_pg_leave_term(erln_node node,
+                               const char *scope,
+                               const uint8_t *group,
+                               size_t len,
+                               const erln_pid *pids,
+                               size_t count,
+                               bool *out_left);
+
+// The members of a group, on all nodes or only those of this one: the term of `*out` is a list of pids in no particular order.
+// Free `*out` with erln_msg_free.
+erln_status erln_pg_members_term(erln_node node,
+                                 const char *scope,
+                                 const uint8_t *group,
+                                 size_t len,
+                                 bool local,
+                                 erln_msg **out);
+
+// The groups that have members, on any node or on this one: the term of `*out` is a list of their names. Free `*out` with
+// erln_msg_free.
+erln_status erln_pg_groups(erln_node node,
+                           const char *scope,
+                           bool local,
+                           erln_msg **out);
+
+// From now on `{Ref, join | leave, Group, [Pid]}` arrives in the mailbox for each change of a group, or of all groups if `group` is
+// NULL. `*out` is that reference. The term of `*out_known` (which may be NULL) is what is known before the first change: a list of
+// pids, or for all groups a map of such lists. Free `*out_known` with erln_msg_free.
+erln_status erln_pg_monitor_term(erln_mailbox mailbox,
+                                 const char *scope,
+                                 const uint8_t *group,
+                                 size_t len,
+                                 erln_ref *out,
+                                 erln_msg **out_known);
+
+// Ends what erln_pg_monitor_term began; success also if it had ended. Events that wait in the mailbox stay there.
+erln_status erln_pg_demonitor(erln_mailbox mailbox,
+                              const char *scope,
+                              const erln_ref *reference);
+
+// Private: the term of a template; the bytes live as long as the writer.
+static inline erln_status erln_pg_group(erln_writer *writer, erln_bytes *group, const char *format, va_list list) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count = erln_args_of_values(args, format, list);
+    erln_write_args(writer, format, args, count);
+    return erln_writer_finish(writer, group);
+}
+
+// The mailbox joins a group, whose name is made from a template: erln_pg_join(box, NULL, "{room, ~i}", 7).
+static inline erln_status erln_pg_join(erln_mailbox mailbox, const char *scope, const char *format, ...) {
+    erln_writer *writer = erln_writer_new();
+    erln_bytes group;
+    erln_pid pid;
+    erln_node node;
+    erln_status status;
+    va_list list;
+    va_start(list, format);
+    status = erln_pg_group(writer, &group, format, list);
+    va_end(list);
+    if (status == ERLN_OK) status = erln_mailbox_pid(mailbox, &pid);
+    if (status == ERLN_OK) status = erln_mailbox_node(mailbox, &node);
+    if (status == ERLN_OK) status = erln_pg_join_term(node, scope, group.ptr, group.len, &pid, 1);
+    erln_writer_free(writer);
+    return status;
+}
+
+// The mailbox leaves a group, once; success also if it was not in it.
+static inline erln_status erln_pg_leave(erln_mailbox mailbox, const char *scope, const char *format, ...) {
+    erln_writer *writer = erln_writer_new();
+    erln_bytes group;
+    erln_pid pid;
+    erln_node node;
+    erln_status status;
+    va_list list;
+    va_start(list, format);
+    status = erln_pg_group(writer, &group, format, list);
+    va_end(list);
+    if (status == ERLN_OK) status = erln_mailbox_pid(mailbox, &pid);
+    if (status == ERLN_OK) status = erln_mailbox_node(mailbox, &node);
+    if (status == ERLN_OK) status = erln_pg_leave_term(node, scope, group.ptr, group.len, &pid, 1, NULL);
+    erln_writer_free(writer);
+    return status;
+}
+
+// The members of a group on all nodes: the term of `*out` is a list of pids. Free `*out` with erln_msg_free.
+static inline erln_status erln_pg_members(erln_node node, const char *scope, erln_msg **out, const char *format, ...) {
+    erln_writer *writer = erln_writer_new();
+    erln_bytes group;
+    erln_status status;
+    va_list list;
+    va_start(list, format);
+    status = erln_pg_group(writer, &group, format, list);
+    va_end(list);
+    if (status == ERLN_OK) status = erln_pg_members_term(node, scope, group.ptr, group.len, false, out);
+    erln_writer_free(writer);
+    return status;
+}
+
+// The mailbox hears of the changes of a group; see erln_pg_monitor_term.
+static inline erln_status erln_pg_monitor(erln_mailbox mailbox, const char *scope, erln_ref *out, erln_msg **out_known,
+                                          const char *format, ...) {
+    erln_writer *writer = erln_writer_new();
+    erln_bytes group;
+    erln_status status;
+    va_list list;
+    va_start(list, format);
+    status = erln_pg_group(writer, &group, format, list);
+    va_end(list);
+    if (status == ERLN_OK) status = erln_pg_monitor_term(mailbox, scope, group.ptr, group.len, out, out_known);
+    erln_writer_free(writer);
+    return status;
+}
+
+// ====================================================================================================
+// Phoenix.PubSub: topics with subscribers on all nodes, Elixir's and ours.
+//
+// Start it under the name of the Elixir side ("MyApp.PubSub"). A mailbox that subscribed to a topic receives every term that is
+// broadcast on it, as it is. Works with Phoenix.PubSub 2.x and its PG2 adapter, which is the default there.
+// ====================================================================================================
+
+// Who gets a broadcast.
+enum erln_audience
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // All subscribers on all nodes: broadcast.
+    ERLN_AUDIENCE_ALL = 0,
+    // All but the mailbox that sends: broadcast_from.
+    ERLN_AUDIENCE_OTHERS = 1,
+    // All on this node: local_broadcast.
+    ERLN_AUDIENCE_LOCAL = 2,
+};
+#ifndef __cplusplus
+typedef int32_t erln_audience;
+#endif // __cplusplus
+
+// Starts a pubsub, or does nothing if it runs. `pool_size` must be at least that of the other nodes (1 unless they say otherwise),
+// or some of their broadcasts miss this one.
+erln_status erln_pubsub_start(erln_node node,
+                              const char *pubsub,
+                              size_t pool_size);
+
+// What is broadcast on a topic arrives in the mailbox from now on; of two subscriptions, twice.
+erln_status erln_pubsub_subscribe(erln_mailbox mailbox, const char *pubsub, const char *topic);
+
+// Ends all subscriptions of the mailbox to a topic; success also if there is none.
+erln_status erln_pubsub_unsubscribe(erln_mailbox mailbox, const char *pubsub, const char *topic);
+
+// Sends one encoded term to the subscribers of a topic; `audience` is one of erln_audience. `dispatcher` is the Elixir module that
+// hands it out on the other nodes: NULL, or "Phoenix.Channel.Server" for channels. A module that does not exist there makes
+// trouble there.
+erln_status erln_pubsub_broadcast_term(erln_mailbox mailbox,
+                                       const char *pubsub,
+                                       const char *topic,
+                                       int32_t audience,
+                                       const char *dispatcher,
+                                       const uint8_t *term,
+                                       size_t len,
+                                       int32_t timeout_ms);
+
+// Sends one encoded term to the subscribers of a topic on one node: direct_broadcast. See erln_pubsub_broadcast_term.
+erln_status erln_pubsub_direct_broadcast_term(erln_mailbox mailbox,
+                                              const char *pubsub,
+                                              const char *peer,
+                                              const char *topic,
+                                              const char *dispatcher,
+                                              const uint8_t *term,
+                                              size_t len,
+                                              int32_t timeout_ms);
+
+// Private: broadcasts a term made from a template, waiting for ERLN_SEND_TIMEOUT_MS at most.
+static inline erln_status erln_pubsub_spread(erln_mailbox mailbox, const char *pubsub, const char *topic, int32_t audience,
+                                             const char *format, va_list list) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count = erln_args_of_values(args, format, list);
+    erln_writer *writer = erln_writer_new();
+    erln_bytes term;
+    erln_status status;
+    erln_write_args(writer, format, args, count);
+    status = erln_writer_finish(writer, &term);
+    if (status == ERLN_OK) {
+        status = erln_pubsub_broadcast_term(mailbox, pubsub, topic, audience, NULL, term.ptr, term.len, ERLN_SEND_TIMEOUT_MS);
+    }
+    erln_writer_free(writer);
+    return status;
+}
+
+// Sends a term made from a template to all subscribers of a topic: erln_pubsub_broadcast(box, "MyApp.PubSub", "room:1",
+// "{said, ~s}", text).
+static inline erln_status erln_pubsub_broadcast(erln_mailbox mailbox, const char *pubsub, const char *topic, const char *format,
+                                                ...) {
+    erln_status status;
+    va_list list;
+    va_start(list, format);
+    status = erln_pubsub_spread(mailbox, pubsub, topic, ERLN_AUDIENCE_ALL, format, list);
+    va_end(list);
+    return status;
+}
+
+// The same, but not to the mailbox itself.
+static inline erln_status erln_pubsub_broadcast_from(erln_mailbox mailbox, const char *pubsub, const char *topic,
+                                                     const char *format, ...) {
+    erln_status status;
+    va_list list;
+    va_start(list, format);
+    status = erln_pubsub_spread(mailbox, pubsub, topic, ERLN_AUDIENCE_OTHERS, format, list);
+    va_end(list);
+    return status;
+}
+
+// ====================================================================================================
 // Input and output: writing on a group leader anywhere in the cluster.
 //
 // The process `user` of a node writes on that program's standard output, ours too; a spawned function writes on the group leader

@@ -553,9 +553,60 @@ public:
         check(erln_set_group_leader(box_, &pid, &leader));
     }
 
+    // Joins a process group of a scope, whose name is made from a template: box.join("pg", "{room, ~i}", 7).
+    template <class... Values>
+    void join(const std::string &scope, const char *group, const Values &...all) {
+        Writer writer;
+        std::string_view name = writer.write(group, all...).finish();
+        erln_pid self = pid();
+        check(erln_pg_join_term(node(), scope.c_str(), detail::octets(name), name.size(), &self, 1));
+    }
+    // Leaves it, once; false if it was not in it.
+    template <class... Values>
+    bool leave(const std::string &scope, const char *group, const Values &...all) {
+        Writer writer;
+        std::string_view name = writer.write(group, all...).finish();
+        erln_pid self = pid();
+        bool left = false;
+        check(erln_pg_leave_term(node(), scope.c_str(), detail::octets(name), name.size(), &self, 1, &left));
+        return left;
+    }
+    // Hears of the changes of a group from now on: {Ref, join | leave, Group, [Pid]}.
+    template <class... Values>
+    erln_ref monitor_group(const std::string &scope, const char *group, const Values &...all) {
+        Writer writer;
+        std::string_view name = writer.write(group, all...).finish();
+        erln_ref ref;
+        check(erln_pg_monitor_term(box_, scope.c_str(), detail::octets(name), name.size(), &ref, nullptr));
+        return ref;
+    }
+    void demonitor_group(const std::string &scope, const erln_ref &ref) {
+        check(erln_pg_demonitor(box_, scope.c_str(), &ref));
+    }
+    // Receives what is broadcast on a topic of Phoenix.PubSub.
+    void subscribe(const std::string &pubsub, const std::string &topic) {
+        check(erln_pubsub_subscribe(box_, pubsub.c_str(), topic.c_str()));
+    }
+    void unsubscribe(const std::string &pubsub, const std::string &topic) {
+        check(erln_pubsub_unsubscribe(box_, pubsub.c_str(), topic.c_str()));
+    }
+    // Broadcasts a term made from a template, to all or as the audience says.
+    template <class... Values>
+    void broadcast(const std::string &pubsub, const std::string &topic, erln_audience audience, const char *format,
+                   const Values &...all) {
+        Writer writer;
+        std::string_view term = writer.write(format, all...).finish();
+        check(erln_pubsub_broadcast_term(box_, pubsub.c_str(), topic.c_str(), static_cast<std::int32_t>(audience),
+                                         nullptr, detail::octets(term), term.size(), ERLN_SEND_TIMEOUT_MS));
+    }
     // Writes on a group leader, and waits until it is written.
     void put_chars(const To &leader, const std::string &chars, int timeout_ms = ERLN_FOREVER) {
         check(erln_put_chars(box_, leader.get(), chars.c_str(), timeout_ms));
+    }
+    erln_node node() const {
+        erln_node node;
+        check(erln_mailbox_node(box_, &node));
+        return node;
     }
     erln_mailbox get() const { return box_; }
 
@@ -612,6 +663,21 @@ public:
         erln_name name;
         check(erln_node_name(node_, &name));
         return name.text;
+    }
+    // Starts a scope of process groups; "pg" is OTP's own.
+    void start_groups(const std::string &scope = "pg") { check(erln_pg_start(node_, scope.c_str())); }
+    // The members of a group on all nodes: a list of pids.
+    template <class... Values>
+    Message members(const std::string &scope, const char *group, const Values &...all) {
+        Writer writer;
+        std::string_view name = writer.write(group, all...).finish();
+        erln_msg *list;
+        check(erln_pg_members_term(node_, scope.c_str(), detail::octets(name), name.size(), false, &list));
+        return Message(list);
+    }
+    // Starts Phoenix.PubSub under the name of the Elixir side, with a pool at least as large.
+    void start_pubsub(const std::string &pubsub, std::size_t pool_size = 1) {
+        check(erln_pubsub_start(node_, pubsub.c_str(), pool_size));
     }
     void connect(const std::string &peer, int timeout_ms = ERLN_FOREVER) {
         check(erln_node_connect(node_, peer.c_str(), timeout_ms));

@@ -20,6 +20,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("reader", "c99", "terms are written and read back; wrong guesses, broken bytes and misuse are answered"),
     ("template", "c99", "templates build and patterns match every kind of term; mistakes are told"),
     ("mailbox", "c11", "two nodes exchange messages, signals and calls; closing wakes; misuse is answered"),
+    ("groups", "c11", "two nodes share process groups and pubsub topics; misuse is answered"),
     ("trouble", "c11", "each problem with names, cookies and peers has its status, text and log line"),
     ("threads", "c11", "threads that use and close the same things get answers, and order is kept"),
     ("process", "c11", "fork, signals, killed peers and exit() while others wait do no harm"),

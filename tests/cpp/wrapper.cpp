@@ -122,8 +122,33 @@ static void nodes() {
     CHECK(!client.receive(0));
 }
 
+static void groups() {
+    erlnode::Node a(erlnode::Config("ffi_cpp_c@localhost").cookie("cpp-test"));
+    erlnode::Node b(erlnode::Config("ffi_cpp_d@localhost").cookie("cpp-test"));
+    erlnode::Mailbox member = a.mailbox(), watcher = b.mailbox();
+    a.start_groups();
+    b.start_groups();
+    b.connect(a.name(), patience_ms);
+    erln_ref ref = watcher.monitor_group("pg", "{room, ~i}", 7);
+    member.join("pg", "{room, ~i}", 7);
+    auto joined = watcher.receive(patience_ms);
+    CHECK(joined && joined->match("{_, join, {room, 7}, [_]}"));
+    CHECK(b.members("pg", "{room, ~i}", 7).match("[_]"));
+    watcher.demonitor_group("pg", ref);
+    CHECK(member.leave("pg", "{room, ~i}", 7) && !member.leave("pg", "{room, ~i}", 7));
+    a.start_pubsub("MyApp.PubSub");
+    member.subscribe("MyApp.PubSub", "room");
+    member.broadcast("MyApp.PubSub", "room", ERLN_AUDIENCE_ALL, "{said, ~i}", 1);
+    auto said = member.receive(patience_ms);
+    CHECK(said && said->match("{said, 1}"));
+    member.unsubscribe("MyApp.PubSub", "room");
+    member.broadcast("MyApp.PubSub", "room", ERLN_AUDIENCE_LOCAL, "nobody");
+    CHECK(!member.receive(0));
+}
+
 int main() {
     terms();
     nodes();
+    groups();
     return 0;
 }

@@ -4,7 +4,7 @@ use erlnode::term::{Atom, Pid, Term};
 use erlnode::{Mailbox, Node, PubSub};
 
 use crate::support::ours::{encoded, mailbox, next_text, start};
-use crate::support::{Beam, Cluster, PATIENCE};
+use crate::support::{Beam, Cluster, Signal, PATIENCE};
 
 const STAND_IN: &str = include_str!("pubsub.exs");
 const NAME: &str = "MyApp.PubSub";
@@ -122,4 +122,37 @@ fn garbage_for_a_worker_is_ignored() {
     );
     beam.elixir(&format!("StandIn.broadcast({NAME}, 1, \"room\", :later)"));
     assert_eq!(next_text(&room), "later");
+}
+
+/// The example program: what it prints, and what Elixir hears of the lines it is given.
+fn the_example_talks_with_elixir(language: &str) {
+    let cluster = Cluster::new();
+    let mut beam = cluster.beam("alex");
+    beam.elixir(STAND_IN);
+    beam.elixir(&format!("StandIn.start({NAME}, 1)"));
+    beam.elixir(&format!("StandIn.subscribe({NAME}, \"room:1\")"));
+    let mut example = cluster.example(language, "pubsub", &["--to", "alex@localhost"]);
+    beam.elixir(&format!("StandIn.await({NAME}, 2)"));
+    beam.elixir(&format!("StandIn.broadcast({NAME}, 1, \"room:1\", {{:said, \"grüße\"}})"));
+    beam.elixir("receive do {:said, _} -> :ok end");
+    example.process().wait_line("heard grüße");
+    example.type_line("hello all");
+    assert_eq!(beam.elixir("receive do m -> m end"), "{:said, \"hello all\"}");
+    let (status, _) = example.end(Signal::Term);
+    assert!(status.success());
+    // A second one says one thing and ends.
+    let spoken =
+        cluster.example_as(language, "pubsub", "once@localhost", &["--to", "alex@localhost", "--say", "bye"]);
+    assert_eq!(beam.elixir("receive do m -> m end"), "{:said, \"bye\"}");
+    drop(spoken);
+}
+
+#[test]
+fn the_c_example_talks_with_elixir() {
+    the_example_talks_with_elixir("c");
+}
+
+#[test]
+fn the_python_example_talks_with_elixir() {
+    the_example_talks_with_elixir("python");
 }

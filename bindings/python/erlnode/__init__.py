@@ -13,6 +13,7 @@ from ._codec import decode, encode
 from ._errors import *  # noqa: F403
 from ._errors import __all__ as _errors_all
 from ._exports import current_request
+from ._groups import Pg, PubSub
 from ._mailbox import Mailbox, Message, Target
 from ._node import Node
 from ._request import Request
@@ -48,8 +49,10 @@ __all__ = [
     "Mailbox",
     "Message",
     "Node",
+    "Pg",
     "Pid",
     "Port",
+    "PubSub",
     "Record",
     "Reference",
     "Request",

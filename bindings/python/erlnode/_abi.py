@@ -68,6 +68,7 @@ AUTO_CONNECT = {"always": 0, "once": 1, "never": 2}  # erln_auto_connect
 OVERFLOW = {"wait": 0, "drop": 1, "kill": 2}  # erln_overflow
 CLASSES = {"error": 0, "exit": 1, "throw": 2}  # erln_class
 ALIAS_MODES = {None: 0, "none": 0, "explicit": 1, "demonitor": 2, "reply_demonitor": 3}  # erln_alias_mode
+AUDIENCES = {"all": 0, "others": 1, "local": 2}  # erln_audience
 SPAWN_LINK, SPAWN_MONITOR = 1, 2
 MSG_REQUEST = 6  # ERLN_MSG_REQUEST
 
@@ -293,6 +294,27 @@ erln_status erln_request_caller(const erln_request *request, erln_pid *out);
 erln_status erln_request_leader(const erln_request *request, erln_pid *out);
 bool erln_request_is_wanted(const erln_request *request);
 void erln_request_free(erln_request *request);
+
+// Process groups and PubSub
+erln_status erln_pg_start(erln_node node, const char *scope);
+erln_status erln_pg_stop(erln_node node, const char *scope);
+erln_status erln_pg_join_term(erln_node node, const char *scope, const uint8_t *group, size_t len, const erln_pid
+    *pids, size_t count);
+erln_status erln_pg_leave_term(erln_node node, const char *scope, const uint8_t *group, size_t len, const erln_pid
+    *pids, size_t count, bool *out_left);
+erln_status erln_pg_members_term(erln_node node, const char *scope, const uint8_t *group, size_t len, bool local,
+    erln_msg **out);
+erln_status erln_pg_groups(erln_node node, const char *scope, bool local, erln_msg **out);
+erln_status erln_pg_monitor_term(erln_mailbox mailbox, const char *scope, const uint8_t *group, size_t len, erln_ref
+    *out, erln_msg **out_known);
+erln_status erln_pg_demonitor(erln_mailbox mailbox, const char *scope, const erln_ref *reference);
+erln_status erln_pubsub_start(erln_node node, const char *pubsub, size_t pool_size);
+erln_status erln_pubsub_subscribe(erln_mailbox mailbox, const char *pubsub, const char *topic);
+erln_status erln_pubsub_unsubscribe(erln_mailbox mailbox, const char *pubsub, const char *topic);
+erln_status erln_pubsub_broadcast_term(erln_mailbox mailbox, const char *pubsub, const char *topic, int32_t audience,
+    const char *dispatcher, const uint8_t *term, size_t len, int32_t timeout_ms);
+erln_status erln_pubsub_direct_broadcast_term(erln_mailbox mailbox, const char *pubsub, const char *peer, const char
+    *topic, const char *dispatcher, const uint8_t *term, size_t len, int32_t timeout_ms);
 
 // Codec
 erln_status erln_python_setup(const void *const *functions, size_t functions_len, void *const *objects,
@@ -755,6 +777,94 @@ def request_is_wanted(request: c_void_p) -> bool:
 
 def request_free(request: c_void_p) -> None:
     lib.erln_request_free(request)
+
+
+# --------------------------------------------------------------------------------------------- groups and pubsub
+
+
+def _pids(pids: Sequence[Pid]) -> Any:
+    return (CPid * len(pids))(*map(CPid.of, pids))
+
+
+def _payload(message: c_void_p) -> bytes:
+    """The encoded term of a message, which is freed."""
+    try:
+        out = CBytes()
+        check(lib.erln_msg_payload(message, byref(out)))
+        return out.bytes()
+    finally:
+        lib.erln_msg_free(message)
+
+
+def pg_start(node: int, scope: str) -> None:
+    check(lib.erln_pg_start(node, _text(scope)))
+
+
+def pg_stop(node: int, scope: str) -> None:
+    check(lib.erln_pg_stop(node, _text(scope)))
+
+
+def pg_join(node: int, scope: str, group: bytes, pids: Sequence[Pid]) -> None:
+    check(lib.erln_pg_join_term(node, _text(scope), group, len(group), _pids(pids), len(pids)))
+
+
+def pg_leave(node: int, scope: str, group: bytes, pids: Sequence[Pid]) -> bool:
+    left = c_bool()
+    check(lib.erln_pg_leave_term(node, _text(scope), group, len(group), _pids(pids), len(pids), byref(left)))
+    return left.value
+
+
+def pg_members(node: int, scope: str, group: bytes, local: bool) -> bytes:
+    out = c_void_p()
+    check(lib.erln_pg_members_term(node, _text(scope), group, len(group), local, byref(out)))
+    return _payload(out)
+
+
+def pg_groups(node: int, scope: str, local: bool) -> bytes:
+    out = c_void_p()
+    check(lib.erln_pg_groups(node, _text(scope), local, byref(out)))
+    return _payload(out)
+
+
+def pg_monitor(mailbox: int, scope: str, group: Optional[bytes]) -> Tuple[Reference, bytes]:
+    reference, known = CReference(), c_void_p()
+    size = 0 if group is None else len(group)
+    check(lib.erln_pg_monitor_term(mailbox, _text(scope), group, size, byref(reference), byref(known)))
+    return reference.reference(), _payload(known)
+
+
+def pg_demonitor(mailbox: int, scope: str, reference: Reference) -> None:
+    check(lib.erln_pg_demonitor(mailbox, _text(scope), byref(CReference.of(reference))))
+
+
+def pubsub_start(node: int, pubsub: str, pool_size: int) -> None:
+    check(lib.erln_pubsub_start(node, _text(pubsub), pool_size))
+
+
+def pubsub_subscribe(mailbox: int, pubsub: str, topic: str, on: bool) -> None:
+    call = lib.erln_pubsub_subscribe if on else lib.erln_pubsub_unsubscribe
+    check(call(mailbox, _text(pubsub), _text(topic)))
+
+
+def pubsub_broadcast(
+    mailbox: int,
+    pubsub: str,
+    topic: str,
+    audience: str,
+    dispatcher: Optional[str],
+    term: bytes,
+    timeout: Optional[float],
+) -> None:
+    whom, module = _choice(AUDIENCES, audience, "audience"), _optional(dispatcher)
+    names = _text(pubsub), _text(topic), whom, module
+    check(lib.erln_pubsub_broadcast_term(mailbox, *names, term, len(term), milliseconds(timeout)))
+
+
+def pubsub_direct_broadcast(
+    mailbox: int, pubsub: str, peer: str, topic: str, dispatcher: Optional[str], term: bytes, timeout: Optional[float]
+) -> None:
+    names = _text(pubsub), _text(peer), _text(topic), _optional(dispatcher)
+    check(lib.erln_pubsub_direct_broadcast_term(mailbox, *names, term, len(term), milliseconds(timeout)))
 
 
 # ------------------------------------------------------------------------------------------------------- codec

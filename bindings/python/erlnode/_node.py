@@ -15,6 +15,7 @@ from . import _abi, _calls, _terms
 from ._calls import AsyncCallers
 from ._errors import Error
 from ._exports import Exports
+from ._groups import Pg, PubSub
 from ._interrupt import interruptible
 from ._mailbox import Mailbox, Target
 from ._terms import Atom, Pid, Reference, Term
@@ -220,6 +221,17 @@ class Node:
     def send(self, to: Target, message: Term, timeout: Optional[float] = None) -> None:
         """Sends a message from a process of the node's own, for programs that expect no answer. See `Mailbox.send`."""
         self._box.send(to, message, timeout)
+
+    def pg(self, scope: Union[Atom, str] = "pg") -> Pg:
+        """Process groups as OTP's ``pg``; the scope is started if it does not run. See `Pg`."""
+        return Pg(self, str(scope))
+
+    def pubsub(self, name: str, pool_size: int = 1, dispatcher: Optional[str] = None) -> PubSub:
+        """Phoenix.PubSub under the name of the Elixir side, "MyApp.PubSub"; started if it does not run. See `PubSub`.
+
+        ``pool_size`` must be at least that of the other nodes, or some of their broadcasts miss this one.
+        """
+        return PubSub(self, name, pool_size, dispatcher)
 
     # --------------------------------------------------------------------------------------------------- calling
 
