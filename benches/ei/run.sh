@@ -19,11 +19,14 @@ for round in 1 2 3 4 5; do
   for side in reference ours; do "$work/codec_$side" "${ROUNDS:-300}" >"$work/$side.$round"; done
 done
 
-# Messages: the least of several runs in turn, because two processes that take turns depend on where they are put.
+# Messages: the least of several runs in turn, on one processor, because two processes that take turns otherwise depend on
+# where they are put.
+pin=()
+if command -v taskset >/dev/null; then pin=(taskset -c 0); fi
 cc -O2 -w -D_REENTRANT -I"$reference/include" benches/ei/messages.c "$reference/lib/libei.a" -lpthread -o "$work/messages_reference"
 cc -O2 -w -D_REENTRANT -Iinclude benches/ei/messages.c "$lib/libei.a" -lpthread -o "$work/messages_ours"
 for side in reference ours; do : >"$work/messages_$side.txt"; done
 for round in 1 2 3 4 5 6 7; do
-  for side in reference ours; do "$work/messages_$side" "${MESSAGES:-2000}" >>"$work/messages_$side.txt"; done
+  for side in reference ours; do "${pin[@]}" "$work/messages_$side" "${MESSAGES:-2000}" >>"$work/messages_$side.txt"; done
 done
 python3 benches/ei/report.py "$work"
