@@ -123,6 +123,8 @@ enum erln_status
     ERLN_ERR_COOKIE_FILE = -48,
     // There is no connection to that node, and none could be made.
     ERLN_ERR_NO_CONNECTION = -49,
+    // The two sides could not agree on a TLS connection, or one does not believe the other's certificate.
+    ERLN_ERR_TLS = -50,
     // Nobody has that pid or name.
     ERLN_ERR_NO_PROCESS = -60,
     // The other side answered with an error.
@@ -1376,6 +1378,71 @@ erln_status erln_node_port(erln_node node, uint16_t *out);
 
 // Whether the epmd of this machine is at present served by this node.
 erln_status erln_node_serves_epmd(erln_node node, bool *out);
+
+// ====================================================================================================
+// TLS: connections that nobody else can read, change or pretend to be.
+//
+// A node has TLS for all of its connections or for none, as a BEAM with `-proto_dist inet_tls`. Both sides are verified:
+// certificates have to be issued by the given authorities, and the one of a node we call has to be for the host of its
+// name. First say where the certificates are (one of erln_config_set_tls_optfile, _files and _pem), then change the rest.
+// A library built without TLS answers ERLN_ERR_UNSUPPORTED.
+// ====================================================================================================
+
+// Versions of TLS.
+enum erln_tls_version
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // TLS 1.2
+    ERLN_TLS_1_2 = 12,
+    // TLS 1.3
+    ERLN_TLS_1_3 = 13,
+};
+#ifndef __cplusplus
+typedef int32_t erln_tls_version;
+#endif // __cplusplus
+
+// All connections over TLS, with the options that a BEAM takes with `-ssl_dist_optfile`. An option that would have no
+// effect is an error that names it. Two things are stricter than in OTP: peers are verified unless {verify, verify_none}
+// says otherwise, and callers need a certificate unless {fail_if_no_peer_cert, false} does.
+erln_status erln_config_set_tls_optfile(erln_config *config,
+                                        const char *path);
+
+// All connections over TLS, with these files in PEM: the node's certificate and the chain that leads to its authority, its
+// private key, and the certificates of the authorities to believe. They are read when a node starts, and again when they
+// have changed.
+erln_status erln_config_set_tls_files(erln_config *config,
+                                      const char *certificate,
+                                      const char *key,
+                                      const char *authorities);
+
+// The same with the PEM texts themselves. They are copied; the copy of the key is cleared with its last user.
+erln_status erln_config_set_tls_pem(erln_config *config,
+                                    const char *certificate,
+                                    const char *key,
+                                    const char *authorities);
+
+// The lowest and the highest version of TLS to be spoken, each one of erln_tls_version. Both unless set.
+erln_status erln_config_set_tls_versions(erln_config *config,
+                                         int32_t lowest,
+                                         int32_t highest);
+
+// Whether a caller's certificate has to be for the host of its node name. Unless set that is so if the node has an
+// allow-list, as in OTP.
+erln_status erln_config_set_tls_check_callers(erln_config *config,
+                                              bool check);
+
+// Also takes callers that show no certificate. One that is shown is verified all the same.
+erln_status erln_config_set_tls_danger_anonymous_callers(erln_config *config);
+
+// Believes any certificate, in both directions, and asks callers for none: whoever can change packets on the way can read
+// and write everything. The log says so whenever a node starts.
+erln_status erln_config_set_tls_danger_no_verify(erln_config *config);
+
+// Reads the files of the TLS options again, for connections made from now on; that also happens by itself when they have
+// changed. On failure the old certificates stay in force.
+erln_status erln_node_reload_tls(erln_node node);
 
 // ====================================================================================================
 // Message: what arrives in a mailbox.

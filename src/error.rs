@@ -112,6 +112,14 @@ pub enum Error {
         /// What it did.
         why: String,
     },
+    /// The two sides could not agree on a TLS connection, or one does not believe the other's certificate.
+    #[error("TLS with {node} failed: {why}")]
+    Tls {
+        /// The node, or the address of a caller.
+        node: String,
+        /// What happened, at which end, and what cures it.
+        why: String,
+    },
     /// The cookies differ.
     #[error("cookie rejected by {node}: our cookie comes from {source_text}; make both cookies equal (`erl -setcookie`, ~/.erlang.cookie, or the cookie option)")]
     CookieRejected {

@@ -33,6 +33,8 @@ pub mod ei;
 
 pub use error::{Error, Result};
 #[cfg(feature = "node")]
+pub use net::tls::{Tls, TlsVersion};
+#[cfg(feature = "node")]
 pub use node::{
     config::AutoConnect, config::Config, config::Names, events::MonitorNodes, events::NodeType,
     mailbox::Mailbox, mailbox::MailboxOptions, message::Message, message::MessageKind, send::Target, Node,

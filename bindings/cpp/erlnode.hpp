@@ -627,6 +627,15 @@ public:
     }
     Config &cookie(const std::string &cookie) & { return done(erln_config_set_cookie(get(), cookie.c_str())); }
     Config &visible(bool visible = true) & { return done(erln_config_set_visible(get(), visible)); }
+    // All connections over TLS, with OTP's option file or with three PEM files.
+    Config &tls(const std::string &optfile) & { return done(erln_config_set_tls_optfile(get(), optfile.c_str())); }
+    Config &tls(const std::string &certificate, const std::string &key, const std::string &authorities) & {
+        return done(erln_config_set_tls_files(get(), certificate.c_str(), key.c_str(), authorities.c_str()));
+    }
+    Config &&tls(const std::string &optfile) && { return std::move(tls(optfile)); }
+    Config &&tls(const std::string &certificate, const std::string &key, const std::string &authorities) && {
+        return std::move(tls(certificate, key, authorities));
+    }
     Config &&cookie(const std::string &text) && { return std::move(cookie(text)); }
     Config &&visible(bool on = true) && { return std::move(visible(on)); }
     // For the options without a method: erln_config_set_...(config.get(), ...).
@@ -683,6 +692,7 @@ public:
         check(erln_node_connect(node_, peer.c_str(), timeout_ms));
     }
     void disconnect(const std::string &peer) { check(erln_node_disconnect(node_, peer.c_str())); }
+    void reload_tls() { check(erln_node_reload_tls(node_)); }
     void keep_connected(const std::string &peer) { check(erln_node_keep_connected(node_, peer.c_str())); }
     void allow(const std::string &peer) { check(erln_node_allow(node_, peer.c_str())); }
     void set_ticktime(std::uint32_t ticktime_ms, std::uint32_t transition_ms) {

@@ -1,6 +1,7 @@
 // What the C examples share: their options, and an orderly end.
 //
-//     PROGRAM --name NODE --cookie COOKIE [--visible] [--ping NODE]            chat: [--say TEXT --to NODE]
+//     PROGRAM --name NODE --cookie COOKIE [--visible] [--tls-optfile FILE] [--ping NODE]
+//     chat: [--say TEXT --to NODE]
 
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -22,6 +23,7 @@ struct options {
     const char *ping;
     const char *say;
     const char *to;
+    const char *tls_optfile;
 };
 
 // Ends the program with the library's words unless a call succeeded.
@@ -33,7 +35,7 @@ static inline void must(erln_status status) {
 }
 
 static inline struct options options_of(int argc, char **argv) {
-    struct options options = {NULL, NULL, false, NULL, NULL, NULL};
+    struct options options = {NULL, NULL, false, NULL, NULL, NULL, NULL};
     for (int n = 1; n < argc; n++) {
         const char **value = NULL;
         if (strcmp(argv[n], "--name") == 0) value = &options.name;
@@ -41,12 +43,14 @@ static inline struct options options_of(int argc, char **argv) {
         if (strcmp(argv[n], "--ping") == 0) value = &options.ping;
         if (strcmp(argv[n], "--say") == 0) value = &options.say;
         if (strcmp(argv[n], "--to") == 0) value = &options.to;
+        if (strcmp(argv[n], "--tls-optfile") == 0) value = &options.tls_optfile;
         if (value != NULL && n + 1 < argc) {
             *value = argv[++n];
         } else if (strcmp(argv[n], "--visible") == 0) {
             options.visible = true;
         } else {
-            fprintf(stderr, "usage: %s --name NODE --cookie COOKIE [--visible] [--ping NODE]\n", argv[0]);
+            fprintf(stderr, "usage: %s --name NODE --cookie COOKIE [--visible] [--tls-optfile FILE] [--ping NODE]\n",
+                    argv[0]);
             exit(2);
         }
     }
@@ -59,6 +63,7 @@ static inline erln_node start_node(struct options options) {
     if (config == NULL) must(ERLN_ERR_ARGUMENT);
     if (options.cookie != NULL) must(erln_config_set_cookie(config, options.cookie));
     must(erln_config_set_visible(config, options.visible));
+    if (options.tls_optfile != NULL) must(erln_config_set_tls_optfile(config, options.tls_optfile));
     erln_node node;
     must(erln_node_start(config, &node));
     erln_config_free(config);

@@ -1,6 +1,6 @@
 // Ping pong: registers `pong` and answers {ping, Pid} with pong; with --ping NODE it is the caller.
 //
-//     ping_pong --name NODE --cookie COOKIE [--visible] [--ping NODE]
+//     ping_pong --name NODE --cookie COOKIE [--visible] [--tls-optfile FILE] [--ping NODE]
 
 #include <poll.h>
 #include <unistd.h>
@@ -16,7 +16,7 @@ namespace {
 constexpr int patience_ms = 10000;
 
 struct Options {
-    std::string name, cookie, ping;
+    std::string name, cookie, ping, tls_optfile;
     bool visible = false;
 };
 
@@ -24,16 +24,18 @@ Options options(int argc, char **argv) {
     Options options;
     for (int n = 1; n < argc; n++) {
         std::string word = argv[n];
-        std::string *value = word == "--name"     ? &options.name
-                             : word == "--cookie" ? &options.cookie
-                             : word == "--ping"   ? &options.ping
-                                                  : nullptr;
+        std::string *value = word == "--name"          ? &options.name
+                             : word == "--cookie"      ? &options.cookie
+                             : word == "--ping"        ? &options.ping
+                             : word == "--tls-optfile" ? &options.tls_optfile
+                                                       : nullptr;
         if (value != nullptr && n + 1 < argc) {
             *value = argv[++n];
         } else if (word == "--visible") {
             options.visible = true;
         } else {
-            throw std::runtime_error("usage: ping_pong --name NODE --cookie COOKIE [--visible] [--ping NODE]");
+            throw std::runtime_error(
+                "usage: ping_pong --name NODE --cookie COOKIE [--visible] [--tls-optfile FILE] [--ping NODE]");
         }
     }
     return options;
@@ -93,6 +95,7 @@ int main(int argc, char **argv) try {
     erlnode::Config config(wanted.name);
     if (!wanted.cookie.empty()) config.cookie(wanted.cookie);
     config.visible(wanted.visible);
+    if (!wanted.tls_optfile.empty()) config.tls(wanted.tls_optfile);
     erlnode::Node node(config);
     if (wanted.ping.empty()) {
         serve(node);

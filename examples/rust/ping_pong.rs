@@ -1,11 +1,11 @@
 //! Ping pong: registers `pong` and answers `{ping, Pid}` with `pong`; with `--ping NODE` it is the caller.
 //!
-//!     ping_pong --name NODE --cookie COOKIE [--visible] [--ping NODE]
+//!     ping_pong --name NODE --cookie COOKIE [--visible] [--tls-optfile FILE] [--ping NODE]
 
 use std::time::Duration;
 
 use erlnode::term::Writer;
-use erlnode::{Config, Error, Mailbox, Node, Result, Target};
+use erlnode::{Config, Error, Mailbox, Node, Result, Target, Tls};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -13,6 +13,7 @@ struct Options {
     name: String,
     cookie: Option<String>,
     visible: bool,
+    tls_optfile: Option<String>,
     ping: Option<String>,
 }
 
@@ -28,6 +29,9 @@ fn run(options: &Options) -> Result<()> {
     let mut config = Config::new(&options.name).visible(options.visible);
     if let Some(cookie) = &options.cookie {
         config = config.cookie(cookie);
+    }
+    if let Some(file) = &options.tls_optfile {
+        config = config.tls(Tls::from_optfile(file)?);
     }
     let node = Node::start(config)?;
     let mailbox = node.mailbox(Default::default())?;
@@ -86,7 +90,8 @@ fn call(mailbox: &Mailbox, peer: &str) -> Result<()> {
 }
 
 fn options() -> Result<Options> {
-    let mut options = Options { name: String::new(), cookie: None, visible: false, ping: None };
+    let mut options =
+        Options { name: String::new(), cookie: None, visible: false, tls_optfile: None, ping: None };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| Error::argument(format!("{word} needs a value")));
@@ -94,14 +99,15 @@ fn options() -> Result<Options> {
             "--name" => options.name = value()?,
             "--cookie" => options.cookie = Some(value()?),
             "--visible" => options.visible = true,
+            "--tls-optfile" => options.tls_optfile = Some(value()?),
             "--ping" => options.ping = Some(value()?),
             _ => return Err(Error::argument(format!("unknown option {word}"))),
         }
     }
     match options.name.is_empty() {
-        true => {
-            Err(Error::argument("usage: ping_pong --name NODE --cookie COOKIE [--visible] [--ping NODE]"))
-        }
+        true => Err(Error::argument(
+            "usage: ping_pong --name NODE --cookie COOKIE [--visible] [--tls-optfile FILE] [--ping NODE]",
+        )),
         false => Ok(options),
     }
 }

@@ -54,7 +54,10 @@ impl erln_config {
 ///
 /// # Safety
 /// `config` is NULL or the caller's.
-unsafe fn set(config: *mut erln_config, change: impl FnOnce(Config) -> Result<Config>) -> Result<()> {
+pub(super) unsafe fn set(
+    config: *mut erln_config,
+    change: impl FnOnce(Config) -> Result<Config>,
+) -> Result<()> {
     // SAFETY: NULL or the caller's own.
     let config = unsafe { exclusive(config, "config") }?;
     config.config = change(config.config.clone())?;

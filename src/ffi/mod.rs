@@ -75,5 +75,6 @@ pub mod status;
 pub mod template;
 pub mod text;
 mod threads;
+pub mod tls;
 pub mod version;
 pub mod writer;

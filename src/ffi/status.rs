@@ -63,6 +63,8 @@ pub enum erln_status {
     ERLN_ERR_COOKIE_FILE = -48,
     /// There is no connection to that node, and none could be made.
     ERLN_ERR_NO_CONNECTION = -49,
+    /// The two sides could not agree on a TLS connection, or one does not believe the other's certificate.
+    ERLN_ERR_TLS = -50,
 
     /// Nobody has that pid or name.
     ERLN_ERR_NO_PROCESS = -60,
@@ -95,6 +97,7 @@ impl From<&Error> for erln_status {
             Error::HostUnknown { .. } => ERLN_ERR_HOST_UNKNOWN,
             Error::Unreachable { .. } => ERLN_ERR_UNREACHABLE,
             Error::NotANode { .. } => ERLN_ERR_NOT_A_NODE,
+            Error::Tls { .. } => ERLN_ERR_TLS,
             Error::CookieRejected { .. } => ERLN_ERR_COOKIE,
             Error::Refused { .. } => ERLN_ERR_REFUSED,
             Error::NameKind { .. } => ERLN_ERR_NAME_KIND,
@@ -173,6 +176,7 @@ const NAMES: &[(erln_status, &CStr)] = &[
     (ERLN_ERR_NAME_KIND, c"ERLN_ERR_NAME_KIND"),
     (ERLN_ERR_COOKIE_FILE, c"ERLN_ERR_COOKIE_FILE"),
     (ERLN_ERR_NO_CONNECTION, c"ERLN_ERR_NO_CONNECTION"),
+    (ERLN_ERR_TLS, c"ERLN_ERR_TLS"),
     (ERLN_ERR_NO_PROCESS, c"ERLN_ERR_NO_PROCESS"),
     (ERLN_ERR_REMOTE, c"ERLN_ERR_REMOTE"),
     (ERLN_ERR_UNSUPPORTED, c"ERLN_ERR_UNSUPPORTED"),

@@ -1,4 +1,4 @@
-//! Calling a node: host, epmd, TCP, handshake. One attempt; who may try when is `node::peers`' business.
+//! Calling a node: host, epmd, TCP, TLS where it is wanted, handshake. One attempt; who may try when is `node::peers`' business.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,9 +9,17 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::net::epmd::{self, EpmdConfig};
-use crate::net::transport::Transport;
-use crate::proto::handshake::{Established, Failure, Initiator, InitiatorParams, Step};
+use crate::net::tls::{self, Credentials, Direction};
+use crate::net::transport::{speaks_tls, Transport};
+use crate::proto::handshake::{Established, Failure, Framing, Initiator, InitiatorParams, Step};
 use crate::proto::name::NodeName;
+
+/// A TLS node answers in milliseconds; one that says nothing for so long may be one without TLS, which waits for more.
+const SUSPICION: Duration = Duration::from_millis(500);
+/// How long such a node takes to close on something that is no handshake.
+const PROBE_WAIT: Duration = Duration::from_millis(400);
+/// A packet that no node without TLS puts up with, and no TLS server either.
+const PROBE: &[u8] = b"\0\x05probe";
 
 /// How a call ended without a connection.
 pub(crate) enum DialError {
@@ -43,6 +51,7 @@ pub(crate) struct Route<'a> {
     /// The port all nodes listen on, where there is no epmd.
     pub(crate) known_port: Option<u16>,
     pub(crate) ipv6: bool,
+    pub(crate) tls: Option<&'a Credentials>,
     pub(crate) deadline: Instant,
 }
 
@@ -62,13 +71,57 @@ pub(crate) async fn open(route: &Route<'_>) -> Result<Transport> {
     let mut last = None;
     for address in addresses {
         match tokio::time::timeout_at(route.deadline, connect(address)).await {
-            Ok(Ok(stream)) => return Transport::new(stream),
+            Ok(Ok(stream)) => {
+                let mut transport = Transport::new(stream)?;
+                if let Some(credentials) = route.tls {
+                    secure(route, &mut transport, credentials, address).await?;
+                }
+                return Ok(transport);
+            }
             Ok(Err(error)) => last = Some((address, error.to_string())),
             Err(_) => last = Some((address, "no answer in time".to_owned())),
         }
     }
     let (address, why) = last.map(|(a, why)| (a.to_string(), why)).unwrap_or_default();
     Err(Error::Unreachable { node: peer.to_string(), address, why })
+}
+
+/// The TLS handshake. Who does not answer it is asked whether it is a node without TLS.
+async fn secure(
+    route: &Route<'_>,
+    transport: &mut Transport,
+    credentials: &Credentials,
+    address: SocketAddr,
+) -> Result<()> {
+    let failed = |why: String| Error::Tls { node: route.peer.to_string(), why };
+    let agreeing = transport.secure(credentials.call(route.peer.host())?);
+    tokio::pin!(agreeing);
+    let outcome = match tokio::time::timeout(SUSPICION, &mut agreeing).await {
+        Ok(outcome) => outcome,
+        Err(_) if speaks_plain(address).await => {
+            return Err(failed("it does not speak TLS: it is a node without -proto_dist inet_tls".into()))
+        }
+        Err(_) => tokio::time::timeout_at(route.deadline, agreeing)
+            .await
+            .map_err(|_| failed("it did not finish the TLS handshake in time".into()))?,
+    };
+    outcome.map_err(|error| {
+        failed(tls::explain(&error, Direction::Calling).unwrap_or_else(|| {
+            format!("it closed the connection ({error}): is it a node without -proto_dist inet_tls?")
+        }))
+    })
+}
+
+/// Whether what listens there hangs up without a word on something that is neither handshake.
+async fn speaks_plain(address: SocketAddr) -> bool {
+    let ask = async {
+        let transport = Transport::new(connect(address).await?).map_err(std::io::Error::other)?;
+        let Transport { mut reader, writer } = transport;
+        writer.send_all(PROBE).await?;
+        let mut answer = BytesMut::with_capacity(64);
+        reader.read(&mut answer).await
+    };
+    matches!(tokio::time::timeout(PROBE_WAIT, ask).await, Ok(Ok(0)))
 }
 
 async fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
@@ -104,13 +157,26 @@ pub(crate) async fn greet(
             why: format!("during the handshake: {error}"),
         })
     };
+    let plain = params.framing == Framing::Two;
     let mut machine = Initiator::new(params).refuse_challenges(issued);
     let mut buffer = BytesMut::with_capacity(512);
+    let mut first = true;
     loop {
         match machine.next_step()? {
             Step::Send(bytes) => transport.writer.send_all(&bytes).await.map_err(lost)?,
             Step::NeedMore => match transport.reader.read(&mut buffer).await {
-                Ok(0) | Err(_) => return Err(machine.eof().into()),
+                Ok(0) => return Err(machine.eof().into()),
+                // With TLS 1.3 the peer looks at our certificate after the TLS handshake is over for us.
+                Err(error) => {
+                    return Err(match tls::explain(&error, Direction::Calling) {
+                        Some(why) => DialError::Failed(Error::Tls { node: peer, why }),
+                        None => machine.eof().into(),
+                    })
+                }
+                Ok(_) if plain && std::mem::take(&mut first) && speaks_tls(&buffer) => {
+                    let why = "it speaks TLS, and this node has no TLS options".into();
+                    return Err(DialError::Failed(Error::Tls { node: peer, why }));
+                }
                 Ok(_) => machine.feed(&buffer.split()),
             },
             Step::Alive => machine.answer_alive(is_current()),

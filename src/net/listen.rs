@@ -14,8 +14,10 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::AbortHandle;
 
 use crate::error::{Error, Result};
-use crate::net::transport::Transport;
-use crate::proto::handshake::{Acceptor, AcceptorParams, Decision, Established, Hello, Step};
+use crate::log;
+use crate::net::tls::{self, Credentials, Direction};
+use crate::net::transport::{speaks_tls, Transport};
+use crate::proto::handshake::{Acceptor, AcceptorParams, Decision, Established, Hello, PeerName, Step};
 
 /// Callers in the handshake at a time; a real cluster has a handful.
 const MAX_HALF_OPEN: usize = 256;
@@ -38,6 +40,10 @@ pub(crate) trait Gate: Send + Sync + 'static {
     fn welcome(self: &Arc<Self>, attempt: u64, transport: Transport, peer: Established);
     /// It failed, or its time was over.
     fn farewell(self: &Arc<Self>, attempt: u64, remote: SocketAddr, error: Option<Error>);
+    /// What callers are met with where TLS is wanted.
+    fn tls(&self) -> Option<Arc<Credentials>>;
+    /// Whether there is an allow-list.
+    fn is_choosy(&self) -> bool;
     /// A number no other attempt has.
     fn next_attempt(&self) -> u64;
     /// Time for a whole handshake.
@@ -105,7 +111,8 @@ impl<G: Gate> Drop for Report<'_, G> {
 
 async fn serve<G: Gate>(gate: Arc<G>, attempt: u64, mut transport: Transport, remote: SocketAddr) {
     let mut report = Report { gate: &gate, attempt, remote, done: false };
-    let outcome = tokio::time::timeout(gate.setup_time(), greet(&*gate, attempt, &mut transport)).await;
+    let greeting = greet(&*gate, attempt, &mut transport, remote);
+    let outcome = tokio::time::timeout(gate.setup_time(), greeting).await;
     report.done = true;
     match outcome {
         Ok(Ok(established)) => gate.welcome(attempt, transport, established),
@@ -118,9 +125,25 @@ async fn serve<G: Gate>(gate: Arc<G>, attempt: u64, mut transport: Transport, re
     }
 }
 
-async fn greet<G: Gate>(gate: &G, attempt: u64, transport: &mut Transport) -> Result<Established> {
+async fn greet<G: Gate>(
+    gate: &G,
+    attempt: u64,
+    transport: &mut Transport,
+    remote: SocketAddr,
+) -> Result<Established> {
+    let failed = |why: String| Error::Tls { node: remote.to_string(), why };
+    let credentials = gate.tls();
+    if let Some(credentials) = &credentials {
+        transport.secure(credentials.answer()?).await.map_err(|error| {
+            match tls::explain(&error, Direction::Called) {
+                Some(why) => failed(why),
+                None => Error::io("the caller went away during the TLS handshake", &error),
+            }
+        })?;
+    }
     let mut machine = Acceptor::new(gate.params(attempt)?);
     let mut buffer = BytesMut::with_capacity(512);
+    let mut first = credentials.is_none();
     loop {
         match machine.next_step()? {
             Step::Send(bytes) => transport
@@ -130,9 +153,30 @@ async fn greet<G: Gate>(gate: &G, attempt: u64, transport: &mut Transport) -> Re
                 .map_err(|error| Error::io("the caller went away during the handshake", &error))?,
             Step::NeedMore => match transport.reader.read(&mut buffer).await {
                 Ok(0) | Err(_) => return Err(machine.eof().into()),
+                Ok(_) if std::mem::take(&mut first) && speaks_tls(&buffer) => {
+                    return Err(failed("it speaks TLS, and this node has no TLS options".into()))
+                }
                 Ok(_) => machine.feed(&buffer.split()),
             },
-            Step::Ask(hello) => machine.decide(gate.decide(attempt, &hello)),
+            Step::Ask(hello) => {
+                let host = match &hello.name {
+                    PeerName::Node(name) => name.host(),
+                    PeerName::Dynamic { host } => host,
+                };
+                let admitted = match (&credentials, transport.session()) {
+                    (Some(credentials), Some(session)) => credentials.admits(session, host, gate.is_choosy()),
+                    _ => true,
+                };
+                match admitted {
+                    true => machine.decide(gate.decide(attempt, &hello)),
+                    false => {
+                        log::warn(format_args!(
+                            "a caller from {remote} was refused: its certificate is not for {host}, the host of its node name"
+                        ));
+                        machine.decide(Decision::NotAllowed);
+                    }
+                }
+            }
             Step::KillOld => {
                 gate.replace(attempt).await;
                 machine.old_gone();

@@ -6,4 +6,9 @@ pub mod epmd_server;
 pub(crate) mod hang_up;
 pub(crate) mod link;
 pub(crate) mod listen;
+#[cfg(feature = "tls")]
+pub mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "tls_absent.rs"]
+pub mod tls;
 pub(crate) mod transport;

@@ -1,10 +1,12 @@
-//! The byte stream under a connection: today TCP.
+//! The byte stream under a connection: TCP, and TLS on it where the node has certificates.
 //!
 //! Any thread may send without waiting; one task reads, one task waits for room. Every send carries MSG_NOSIGNAL, so a
 //! dead peer never raises SIGPIPE in the host program.
 
 use std::io;
 use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::SockRef;
@@ -13,6 +15,10 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::TcpStream;
 
 use crate::error::{Error, Result};
+use crate::net::tls::{Cipher, Session, Stage};
+
+/// How long a stream that failed in its TLS handshake stays open for the peer to read why.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// An open stream to a peer, with both ends still together, for the handshake.
 #[derive(Debug)]
@@ -23,29 +29,98 @@ pub(crate) struct Transport {
 
 /// The end that one task reads.
 #[derive(Debug)]
-pub(crate) struct Incoming(OwnedReadHalf);
+pub(crate) struct Incoming {
+    half: OwnedReadHalf,
+    tls: Option<(Arc<Session>, Cipher)>,
+}
 
 /// The end that anybody may write.
 #[derive(Debug)]
-pub(crate) struct Outgoing(OwnedWriteHalf);
+pub(crate) struct Outgoing {
+    half: OwnedWriteHalf,
+    tls: Option<Arc<Session>>,
+}
 
 impl Transport {
     /// Takes over a connected socket and switches Nagle's algorithm off: a message leaves when it is written.
     pub(crate) fn new(stream: TcpStream) -> Result<Transport> {
         stream.set_nodelay(true).map_err(|e| Error::io("cannot set TCP_NODELAY", &e))?;
         let (reader, writer) = stream.into_split();
-        Ok(Transport { reader: Incoming(reader), writer: Outgoing(writer) })
+        Ok(Transport {
+            reader: Incoming { half: reader, tls: None },
+            writer: Outgoing { half: writer, tls: None },
+        })
+    }
+
+    /// Performs the TLS handshake; from then on everything goes through `session`. The peer is told why it failed.
+    pub(crate) async fn secure(&mut self, session: Session) -> io::Result<()> {
+        let session = Arc::new(session);
+        let outcome = self.agree(&session).await;
+        match outcome {
+            Ok(cipher) => {
+                self.reader.tls = Some((session.clone(), cipher));
+                self.writer.tls = Some(session);
+                Ok(())
+            }
+            Err(error) => {
+                self.part(&session).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn agree(&mut self, session: &Session) -> io::Result<Cipher> {
+        let mut cipher = Cipher::default();
+        let mut early = BytesMut::new();
+        loop {
+            let stage = cipher.decrypt(session, &mut early)?;
+            self.writer.flush(session).await?;
+            if stage == Stage::Open {
+                cipher.keep(early);
+                return Ok(cipher);
+            }
+            if stage == Stage::Ended || self.reader.half.read_buf(cipher.room(0)).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+
+    /// Sends what the session has to say about its end, and waits a moment for the peer to close: closing first with
+    /// bytes unread would destroy what we sent.
+    async fn part(&mut self, session: &Session) {
+        let _ = tokio::time::timeout(LAST_WORDS, async {
+            self.writer.flush(session).await?;
+            SockRef::from(self.writer.stream()).shutdown(Shutdown::Write)?;
+            let mut ignored = BytesMut::with_capacity(1 << 10);
+            while self.reader.half.read_buf(&mut ignored).await? > 0 {
+                ignored.clear();
+            }
+            io::Result::Ok(())
+        })
+        .await;
+    }
+
+    /// The TLS session, if there is one.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        self.writer.tls.as_deref()
     }
 }
 
 impl Outgoing {
     fn stream(&self) -> &TcpStream {
-        self.0.as_ref()
+        self.half.as_ref()
     }
 
-    /// Sends what the kernel takes now.
-    pub(crate) fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+    fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
         SockRef::from(self.stream()).send_with_flags(bytes, SEND_FLAGS)
+    }
+
+    /// Sends what the kernel takes now. What was refused has to be offered again before anything else.
+    pub(crate) fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.tls {
+            None => self.send_now(bytes),
+            Some(session) => session.try_send(bytes, |records| self.send_now(records)),
+        }
     }
 
     /// Waits until the kernel takes more, then sends some of `bytes`.
@@ -62,17 +137,73 @@ impl Outgoing {
         Ok(())
     }
 
+    /// Sends what the session itself has to say.
+    async fn flush(&self, session: &Session) -> io::Result<()> {
+        if !session.has_words() {
+            return Ok(());
+        }
+        let flush = || session.flush(|records| self.send_now(records));
+        self.stream().async_io(tokio::io::Interest::WRITABLE, flush).await
+    }
+
     /// Ends both directions; a waiting reader sees the end of the stream.
     pub(crate) fn shutdown(&self) {
+        if let Some(session) = &self.tls {
+            session.say_goodbye(|records| self.send_now(records));
+        }
         let _ = SockRef::from(self.stream()).shutdown(Shutdown::Both);
     }
 }
 
 impl Incoming {
-    /// Waits for bytes and appends them; 0 at the end of the stream.
+    /// Waits for bytes and appends them; 0 at the end of the stream, and all the free room of `buffer` (or more) when it
+    /// looks as if more is there.
     pub(crate) async fn read(&mut self, buffer: &mut BytesMut) -> io::Result<usize> {
-        // Not `try_read`: after a short read this one knows that nothing is left, without asking the kernel.
-        self.0.read_buf(buffer).await
+        match &mut self.tls {
+            // Not `try_read`: after a short read this one knows that nothing is left, without asking the kernel.
+            None => self.half.read_buf(buffer).await,
+            Some((session, cipher)) => read_secured(&mut self.half, session, cipher, buffer).await,
+        }
+    }
+}
+
+/// Whether these first bytes are those of a TLS record where a handshake of plain distribution was to begin: as a length
+/// they would be above what a handshake may have.
+pub(crate) fn speaks_tls(first: &[u8]) -> bool {
+    matches!(first, [0x15 | 0x16, 3, ..])
+}
+
+/// Safe to drop while it waits: bytes that came stay in `cipher`.
+async fn read_secured(
+    half: &mut OwnedReadHalf,
+    session: &Session,
+    cipher: &mut Cipher,
+    buffer: &mut BytesMut,
+) -> io::Result<usize> {
+    let free = buffer.capacity() - buffer.len();
+    let mut full = false;
+    loop {
+        let before = buffer.len();
+        let stage = cipher.decrypt(session, buffer)?;
+        if session.has_words() {
+            // An answer to new keys. What the kernel does not take now goes before the next message.
+            let socket = SockRef::from(half.as_ref());
+            let _ = session.flush(|records| socket.send_with_flags(records, SEND_FLAGS));
+        }
+        let came = buffer.len() - before;
+        if came > 0 {
+            return Ok(if full { came.max(free) } else { came });
+        }
+        if stage == Stage::Ended {
+            return Ok(0);
+        }
+        let room = cipher.room(free);
+        let space = room.capacity() - room.len();
+        let count = half.read_buf(room).await?;
+        if count == 0 {
+            return Ok(0);
+        }
+        full = count == space;
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::net::epmd::EpmdConfig;
 use crate::proto::header::DEFAULT_ATOM_LIMIT;
+use crate::net::tls::Tls;
 use crate::term::Atom;
 use zeroize::Zeroizing;
 
@@ -68,6 +69,7 @@ pub struct Config {
     /// `None`: as the environment says.
     pub(crate) epmd: Option<EpmdConfig>,
     pub(crate) use_epmd: bool,
+    pub(crate) tls: Option<Tls>,
     pub(crate) ticktime: Duration,
     pub(crate) tick_intensity: u32,
     pub(crate) setup_time: Duration,
@@ -97,6 +99,7 @@ impl Config {
             ipv6: false,
             epmd: None,
             use_epmd: true,
+            tls: None,
             ticktime: DEFAULT_TICKTIME,
             tick_intensity: 4,
             setup_time: DEFAULT_SETUP_TIME,
@@ -178,6 +181,12 @@ impl Config {
     /// epmd's address and port, and whether we may serve it ourselves.
     pub fn epmd(mut self, epmd: EpmdConfig) -> Config {
         self.epmd = Some(epmd);
+        self
+    }
+
+    /// All connections over TLS, as with `erl -proto_dist inet_tls`. epmd is asked without it, as BEAMs do.
+    pub fn tls(mut self, tls: Tls) -> Config {
+        self.tls = Some(tls);
         self
     }
 

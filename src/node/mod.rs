@@ -47,6 +47,7 @@ use crate::error::{Error, Result};
 use crate::net::epmd::{EpmdConfig, Registration};
 use crate::net::link::{DownReason, Link};
 use crate::net::listen;
+use crate::net::tls::Credentials;
 use crate::node::config::Config;
 use crate::node::cookies::Cookies;
 use crate::node::events::Events;
@@ -96,6 +97,8 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) epmd: EpmdConfig,
+    /// Connections are made over TLS, all of them.
+    pub(crate) tls: Option<Arc<Credentials>>,
     pub(crate) citizen: Arc<dyn Citizen>,
     identity: RwLock<Identity>,
     pub(crate) processes: Registry,
@@ -189,8 +192,10 @@ impl Node {
             None => Atom::from_static(NO_NODE),
         };
         let epmd = config.epmd.clone().map_or_else(EpmdConfig::from_env, Ok)?;
+        let tls = config.tls.clone().map(Credentials::load).transpose()?.map(Arc::new);
         let inner = Arc::new(Inner {
             epmd,
+            tls,
             cookies: Cookies::load(&config.cookie)?,
             ticks: ticktime::Ticks::new(config.ticktime),
             allow: RwLock::new(config.allow.clone()),
@@ -306,6 +311,18 @@ impl Node {
             Some(peer) => self.inner().cookies.for_peer(&Atom::new(peer)?),
         };
         Ok(zeroize::Zeroizing::new(cookie.expose().iter().map(|byte| char::from(*byte)).collect()))
+    }
+
+    /// Reads the files of its TLS options again, for connections made from now on. They are also read again when they have
+    /// changed; this tells what is wrong with them.
+    ///
+    /// # Errors
+    /// A file cannot be used: the old certificates stay in force. [`Error::Argument`] for a node without TLS.
+    pub fn reload_tls(&self) -> Result<()> {
+        match &self.inner().tls {
+            Some(credentials) => credentials.reload(),
+            None => Err(Error::argument("this node has no TLS options")),
+        }
     }
 
     /// The pid registered as `name` on this node.

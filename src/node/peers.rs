@@ -308,6 +308,7 @@ impl Inner {
             epmd: &self.epmd,
             known_port: self.config.peer_port,
             ipv6: self.config.ipv6,
+            tls: self.tls.as_deref(),
             deadline,
         };
         let mut transport = dial::open(&route).await?;
@@ -325,7 +326,7 @@ impl Inner {
             peer: peer.clone(),
             cookie: self.cookies.for_peer(node),
             challenge,
-            framing: Framing::Two,
+            framing: self.framing(),
         };
         let (issuer, current) = (self.clone(), self.clone());
         let established = dial::greet(
@@ -367,6 +368,7 @@ impl Inner {
             patience: self.ticks().1,
             tick_intensity: self.config.tick_intensity,
         };
+        let secured = transport.session().map(|session| format!(" over {}", session.describe()));
         let Transport { reader, writer } = transport;
         let link = Link::start(params, writer, self.runtime.clone());
         entry.up = Some(link.clone());
@@ -379,7 +381,7 @@ impl Inner {
         let unsent: Vec<_> = sent.filter_map(Result::err).collect();
         self.peers.links.write().insert(node.clone(), link.clone());
         drop(entries);
-        log::info(format_args!("connected to {node}"));
+        log::info(format_args!("connected to {node}{}", secured.unwrap_or_default()));
         self.on_up(&link);
         link.read(reader, established.leftover, self.clone());
         for waiter in waiters {
@@ -451,6 +453,14 @@ impl Inner {
                 true
             }
             None => false,
+        }
+    }
+
+    /// How long the lengths in a handshake are.
+    fn framing(&self) -> Framing {
+        match self.tls {
+            Some(_) => Framing::Four,
+            None => Framing::Two,
         }
     }
 

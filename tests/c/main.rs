@@ -3,6 +3,10 @@
 //! Each tests/c/NAME.c is compiled with all warnings as errors, linked with the shared library that cargo built beside this
 //! test, and run: status 0 is a pass. `every_program_is_in_the_table` keeps table and folder the same.
 
+#[path = "../tls/certificates.rs"]
+#[allow(dead_code)]
+mod certificates;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,6 +26,11 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("mailbox", "c11", "two nodes exchange messages, signals and calls; closing wakes; misuse is answered"),
     ("groups", "c11", "two nodes share process groups and pubsub topics; misuse is answered"),
     ("trouble", "c11", "each problem with names, cookies and peers has its status, text and log line"),
+    (
+        "tls",
+        "c11",
+        "nodes meet over TLS as their options say; who is not believed and what cannot work is told",
+    ),
     ("threads", "c11", "threads that use and close the same things get answers, and order is kept"),
     ("process", "c11", "fork, signals, killed peers and exit() while others wait do no harm"),
 ];
@@ -209,6 +218,7 @@ fn run(program: &Path) -> Result<(), String> {
     let file = fs::File::create(&log).unwrap();
     let mut child = Command::new(program)
         .env("ERL_EPMD_PORT", epmd_port().to_string())
+        .env("ERLNODE_TLS_FILES", tls_files())
         .stdin(Stdio::null())
         .stdout(file.try_clone().unwrap())
         .stderr(file)
@@ -231,6 +241,29 @@ fn run(program: &Path) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{status}\n{}", fs::read_to_string(&log).unwrap_or_default()))
+}
+
+/// Certificates of two authorities, and option files, for the programs about TLS.
+fn tls_files() -> &'static Path {
+    use certificates::{Authority, Folder};
+    static FILES: OnceLock<(Folder, PathBuf)> = OnceLock::new();
+    let (_, path) = FILES.get_or_init(|| {
+        let folder = Folder::new(&build());
+        let (ours, other) = (Authority::new("ours"), Authority::new("other"));
+        let (identity, stranger) = (ours.issue(), other.issue());
+        let cert = folder.put("cert.pem", &identity.certificate);
+        let key = folder.put("key.pem", &identity.key);
+        let ca = folder.put("ca.pem", &ours.pem());
+        folder.put("other.pem", &stranger.certificate);
+        folder.put("other-key.pem", &stranger.key);
+        folder.put("other-ca.pem", &other.pem());
+        let side = format!("[{{certfile, {cert:?}}}, {{keyfile, {key:?}}}, {{cacertfile, {ca:?}}}]");
+        folder.put("tls.conf", &format!("[{{server, {side}}}, {{client, {side}}}]."));
+        folder.put("unknown.conf", "[{server, [{crl_check, true}]}].");
+        let path = cert.parent().unwrap().to_owned();
+        (folder, path)
+    });
+    path
 }
 
 /// A port for the epmd of these programs, so that they meet no other nodes of the machine.

@@ -2,6 +2,8 @@
 //! there is none, and `ERLNODE_OTP_ROOT` chooses another release), and each has a private epmd port.
 
 mod comparisons;
+#[path = "../tls/certificates.rs"]
+mod certificates;
 mod connect;
 mod connections;
 mod examples;
@@ -18,5 +20,6 @@ mod scenarios;
 mod spawning;
 mod streams;
 mod support;
+mod tls;
 mod trouble;
 mod workshop;

@@ -35,6 +35,7 @@ from ._terms import (
     charlist,
     text,
 )
+from ._tls import Tls
 
 __all__ = [
     "NO_REPLY",
@@ -62,6 +63,7 @@ __all__ = [
     "Task",
     "TaskSupervisor",
     "Term",
+    "Tls",
     "charlist",
     "current_request",
     "decode",

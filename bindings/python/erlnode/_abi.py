@@ -203,6 +203,13 @@ erln_status erln_config_set_max_message(erln_config *config, size_t bytes);
 erln_status erln_config_set_mailbox_bytes(erln_config *config, size_t bytes);
 erln_status erln_config_set_atom_cache(erln_config *config, bool enabled);
 erln_status erln_config_set_atom_limit(erln_config *config, size_t atoms);
+erln_status erln_config_set_tls_optfile(erln_config *config, const char *path);
+erln_status erln_config_set_tls_files(erln_config *config, const char *certificate, const char *key, const char *authorities);
+erln_status erln_config_set_tls_pem(erln_config *config, const char *certificate, const char *key, const char *authorities);
+erln_status erln_config_set_tls_versions(erln_config *config, int32_t lowest, int32_t highest);
+erln_status erln_config_set_tls_check_callers(erln_config *config, bool check);
+erln_status erln_config_set_tls_danger_anonymous_callers(erln_config *config);
+erln_status erln_config_set_tls_danger_no_verify(erln_config *config);
 
 // Node
 erln_status erln_node_start(const erln_config *config, erln_node *out);
@@ -215,6 +222,7 @@ erln_status erln_node_serves_epmd(erln_node node, bool *out);
 erln_status erln_node_connect(erln_node node, const char *peer, int32_t timeout_ms);
 erln_status erln_node_disconnect(erln_node node, const char *peer);
 erln_status erln_node_keep_connected(erln_node node, const char *peer);
+erln_status erln_node_reload_tls(erln_node node);
 erln_status erln_node_allow(erln_node node, const char *peer);
 erln_status erln_node_set_ticktime(erln_node node, uint32_t ticktime_ms, uint32_t transition_ms);
 erln_status erln_node_ticktime(erln_node node, uint32_t *out_ms);
@@ -441,6 +449,8 @@ def _configure(config: c_void_p, options: Any) -> None:
     address, port, embedded = options["epmd"]
     if address is not None or port is not None or not embedded:
         give("epmd", _optional(address), port or 0, embedded)
+    if options.get("tls") is not None:
+        options["tls"].give(give)
 
 
 # --------------------------------------------------------------------------------------------------------- node
@@ -506,6 +516,10 @@ def node_disconnect(node: int, peer: str) -> bool:
 
 def node_keep_connected(node: int, peer: str) -> None:
     check(lib.erln_node_keep_connected(node, _text(peer)))
+
+
+def node_reload_tls(node: int) -> None:
+    check(lib.erln_node_reload_tls(node))
 
 
 def node_allow(node: int, peer: str) -> None:

@@ -150,6 +150,12 @@ class NoConnectionError(ConnectError):
     status = -49
 
 
+class TlsError(ConnectError):
+    """The two sides could not agree on a TLS connection, or one does not believe the other's certificate."""
+
+    status = -50
+
+
 class NoProcessError(Error, LookupError):
     """Nobody has that pid or name."""
 

@@ -19,6 +19,7 @@ from ._groups import Pg, PubSub
 from ._interrupt import interruptible
 from ._mailbox import Mailbox, Target
 from ._terms import Atom, Pid, Reference, Term
+from ._tls import Tls
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,6 +41,9 @@ class Node:
     is needed. ``ticktime`` (seconds of silence after which a peer is dead) must be the same in the whole cluster. Only
     nodes in ``allow`` may connect, if given. Limits in bytes: ``max_message`` (one that arrives), ``mailbox_bytes`` (all
     that wait), ``busy_limit`` (all that wait for a peer to read); ``atom_limit`` is how many different atoms one peer gets from us.
+
+    With ``tls`` all connections are made over TLS, as with ``erl -proto_dist inet_tls``: an instance of `Tls`, or the path
+    of the option file that a BEAM takes with ``-ssl_dist_optfile``.
 
     epmd is asked at ERL_EPMD_ADDRESS and ERL_EPMD_PORT; where none answers on this machine, the node serves one itself
     (``embedded_epmd=False`` forbids that).
@@ -70,6 +74,7 @@ class Node:
         busy_limit: Optional[int] = None,
         atom_cache: Optional[bool] = None,
         atom_limit: Optional[int] = None,
+        tls: Union[None, Tls, str, "os.PathLike[str]"] = None,
         workers: int = 16,
     ) -> None:
         self._handle = _abi.node_start(
@@ -93,6 +98,7 @@ class Node:
             busy_limit=busy_limit,
             atom_cache=atom_cache,
             atom_limit=atom_limit,
+            tls=Tls(optfile=tls) if isinstance(tls, (str, os.PathLike)) else tls,
         )
         self._closer = weakref.finalize(self, _discard, self._handle, name or "nonode@nohost", os.getpid())
         self._closer.atexit = False
@@ -154,6 +160,13 @@ class Node:
         """Allows these nodes, and none but those allowed so far, to be connected: ``name@host``, ``host`` or ``name@``."""
         for node in nodes:
             _abi.node_allow(self._handle, str(node))
+
+    def reload_tls(self) -> None:
+        """Reads the files of its TLS options again; that also happens by itself when they have changed.
+
+        Raises what is wrong with them; the old certificates then stay in force.
+        """
+        _abi.node_reload_tls(self._handle)
 
     @property
     def ticktime(self) -> float:

@@ -1,4 +1,4 @@
-"""What all examples share: --name, --cookie, --visible, `ready NODE`, and an orderly end by SIGTERM or Ctrl-C."""
+"""What all examples share: --name, --cookie, --visible, --tls-optfile, `ready NODE`, and an orderly end by SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def parser(doc: Optional[str]) -> argparse.ArgumentParser:
     options.add_argument("--name", required=True, help="name@host")
     options.add_argument("--cookie", help="instead of the one in ~/.erlang.cookie")
     options.add_argument("--visible", action="store_true", help="appear in Node.list() of others")
+    options.add_argument("--tls-optfile", metavar="FILE", help="TLS, as `erl -ssl_dist_optfile FILE`")
     return options
 
 
@@ -26,7 +27,9 @@ def node_of(options: argparse.Namespace) -> Iterator[Node]:
     """The node, until the program ends."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        with Node(options.name, cookie=options.cookie, visible=options.visible) as node:
+        with Node(
+            options.name, cookie=options.cookie, visible=options.visible, tls=options.tls_optfile
+        ) as node:
             yield node
     except KeyboardInterrupt:
         pass

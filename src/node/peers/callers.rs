@@ -10,9 +10,10 @@ use crate::error::{Error, Result};
 use crate::log;
 use crate::net::link::DownReason;
 use crate::net::listen::Gate;
+use crate::net::tls::Credentials;
 use crate::net::transport::Transport;
 use crate::node::{Inner, MIN_CREATION};
-use crate::proto::handshake::{AcceptorParams, Decision, Established, Framing, Hello, PeerName};
+use crate::proto::handshake::{AcceptorParams, Decision, Established, Hello, PeerName};
 use crate::proto::name::NodeName;
 use crate::term::Atom;
 
@@ -25,7 +26,7 @@ impl Gate for Inner {
             creation: self.creation(),
             flags: self.our_flags(),
             challenge,
-            framing: Framing::Two,
+            framing: self.framing(),
         })
     }
 
@@ -100,11 +101,20 @@ impl Gate for Inner {
             (Some(node), Error::CookieRejected { .. }) => {
                 log::warn(format_args!("Connection attempt from node {node} rejected. Invalid cookie."));
             }
+            (_, Error::Tls { .. }) => log::warn(format_args!("no connection with a caller: {error}")),
             _ => log::debug(format_args!("handshake with {remote} ended: {error}")),
         }
         if let Some(node) = node {
             self.give_up(&node, attempt, &error);
         }
+    }
+
+    fn tls(&self) -> Option<Arc<Credentials>> {
+        self.tls.clone()
+    }
+
+    fn is_choosy(&self) -> bool {
+        self.allow.read().is_some()
     }
 
     fn next_attempt(&self) -> u64 {

@@ -18,6 +18,7 @@ pub use cluster::Cluster;
 pub use example::Example;
 pub use iex::Iex;
 pub use process::Signal;
+pub use runtime::root as tree;
 
 use std::time::Duration;
 
