@@ -6,7 +6,7 @@ use erlnode::{Config, Error, Node, Tls, TlsVersion};
 
 use crate::certificates::{Authority, Flaw, Folder, Identity};
 use crate::support::ours::{encoded, mailbox, next_text, registered, start};
-use crate::support::{tree, Beam, Cluster, PATIENCE};
+use crate::support::{tree, Beam, Cluster, Example, PATIENCE};
 
 const ALEX: &str = "alex@localhost";
 
@@ -264,4 +264,59 @@ fn the_examples_speak_tls_in_each_language() {
         let (status, output) = plain.finish();
         assert!(!status.success() && output.contains("TLS"), "{language}: {output}");
     }
+}
+
+/// Files and texts, and what is raised when somebody is not believed.
+const PYTHON: &str = r#"
+import sys
+from erlnode import Node, Tls, TlsError
+
+port, folder = int(sys.argv[1]), sys.argv[2]
+cert, key, ca = (f"{folder}/{name}.pem" for name in ("cert", "key", "ca"))
+texts = [open(path, "rb").read() for path in (cert, key, ca)]
+common = {"cookie": "monster", "epmd_port": port, "epmd_address": "127.0.0.1"}
+for tls in (Tls(cert, key, ca, check_callers=True), Tls(*texts, versions=("1.3", "1.3"))):
+    with Node("py@localhost", tls=tls, **common) as node:
+        node.connect("alex@localhost")
+        node.reload_tls()
+        print("connected")
+stranger = [open(f"{folder}/other-{name}.pem", "rb").read() for name in ("cert", "key", "ca")]
+with Node("py@localhost", tls=Tls(*stranger), **common) as node:
+    try:
+        node.connect("alex@localhost")
+    except TlsError as error:
+        print(isinstance(error, ConnectionError), error)
+with Node("py@localhost", tls=Tls(*stranger, danger_no_verify=True, danger_anonymous_callers=True), **common) as node:
+    try:
+        node.connect("alex@localhost")
+    except TlsError as error:
+        print(error)
+"#;
+
+#[test]
+fn python_gives_files_or_texts_and_hears_why_it_is_not_believed() {
+    let secured = Secured::new();
+    let _alex = secured.beam(", {versions, ['tlsv1.2', 'tlsv1.3']}");
+    let other = Authority::new("other");
+    for (prefix, authority) in [("", &secured.authority), ("other-", &other)] {
+        let identity = authority.issue();
+        secured.folder.put(&format!("{prefix}cert.pem"), &identity.certificate);
+        secured.folder.put(&format!("{prefix}key.pem"), &identity.key);
+        secured.folder.put(&format!("{prefix}ca.pem"), &authority.pem());
+    }
+    let folder = secured.folder.put("x", "").parent().unwrap().to_owned();
+    let mut command = std::process::Command::new("python3");
+    command.args(["-c", PYTHON, &secured.cluster.port().to_string(), folder.to_str().unwrap()]);
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    command.env("PYTHONPATH", home.join("bindings/python"));
+    command.env("ERLNODE_LIBRARY", home.join("build/lib/liberlnode.so"));
+    let (status, output) = Example::start("python", command, secured.cluster.port()).finish();
+    assert!(status.success(), "{output}");
+    let lines: Vec<&str> = output.lines().filter(|line| !line.starts_with("erlnode")).collect();
+    assert_eq!(lines[..2], ["connected", "connected"], "{output}");
+    assert!(
+        lines[2].starts_with("True TLS with alex@localhost failed: its certificate was issued by none"),
+        "{output}"
+    );
+    assert!(lines[3].contains("none of its authorities has issued our certificate"), "{output}");
 }
