@@ -248,7 +248,7 @@ fn tls_files() -> &'static Path {
     use certificates::{Authority, Folder};
     static FILES: OnceLock<(Folder, PathBuf)> = OnceLock::new();
     let (_, path) = FILES.get_or_init(|| {
-        let folder = Folder::new(&build());
+        let folder = Folder::new(build());
         let (ours, other) = (Authority::new("ours"), Authority::new("other"));
         let (identity, stranger) = (ours.issue(), other.issue());
         let cert = folder.put("cert.pem", &identity.certificate);
