@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::net::epmd::EpmdConfig;
-use crate::proto::header::DEFAULT_ATOM_LIMIT;
 use crate::net::tls::Tls;
+use crate::proto::header::DEFAULT_ATOM_LIMIT;
 use crate::term::Atom;
 use zeroize::Zeroizing;
 
