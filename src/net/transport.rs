@@ -107,6 +107,15 @@ impl Transport {
 }
 
 impl Outgoing {
+    /// The end of a stream that nobody reads, for links of the simulation.
+    #[cfg(test)]
+    pub(crate) fn nowhere() -> Outgoing {
+        let (one, _other) = std::os::unix::net::UnixStream::pair().expect("a pair of sockets");
+        one.set_nonblocking(true).expect("a socket that does not wait");
+        let stream = std::net::TcpStream::from(std::os::fd::OwnedFd::from(one));
+        Outgoing(TcpStream::from_std(stream).expect("a runtime").into_split().1)
+    }
+
     fn stream(&self) -> &TcpStream {
         self.half.as_ref()
     }

@@ -30,6 +30,8 @@ pub(crate) mod request;
 pub(crate) mod router;
 pub mod send;
 mod signals;
+#[cfg(test)]
+mod simulation;
 pub mod spawn;
 mod ticktime;
 

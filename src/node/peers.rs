@@ -473,6 +473,16 @@ impl Inner {
     }
 }
 
+#[cfg(test)]
+impl Inner {
+    /// Puts a link of the simulation up, as [`establish`](Self::establish) does after a handshake.
+    pub(crate) fn plug(self: &Arc<Self>, link: &Arc<Link>) {
+        self.peers.entries.lock().entry(link.peer.clone()).or_default().up = Some(link.clone());
+        self.peers.links.write().insert(link.peer.clone(), link.clone());
+        self.on_up(link);
+    }
+}
+
 /// A number from the operating system's random source.
 pub(crate) fn random_u32() -> Result<u32> {
     let mut bytes = [0; 4];

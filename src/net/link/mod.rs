@@ -6,6 +6,8 @@
 
 mod out;
 mod reader;
+#[cfg(test)]
+mod simulated;
 mod ticks;
 
 use out::Out;
