@@ -2066,6 +2066,241 @@ static inline erln_status erln_answer(erln_mailbox mailbox, const erln_msg *call
 }
 
 // ====================================================================================================
+// Task: Elixir's distributed tasks, under a supervisor of a peer or under one of ours.
+//
+// erln_task_async starts a task of ours on another node, as Task.Supervisor.async_nolink does. erln_task_supervise makes a
+// mailbox the `Task.Supervisor` that peers ask by its name: a task that they start arrives as a message of kind
+// ERLN_MSG_REQUEST in the mailbox that exported its function, and the reply to it is the task's result.
+//
+//     erln_task task;
+//     erln_msg *end;
+//     if (erln_task_async(box, erln_to_remote("Elixir.Chat.TaskSupervisor", "kate@host"), "Elixir.Chat", "receive_message", 0, 5000,
+//                         &task, "[~S]", "hi") == ERLN_OK && erln_task_await(box, &task, 5000, &end) == ERLN_OK) {
+//         if (erln_match(end, "{ok, _}")) ...
+//         erln_msg_free(end);
+//     }
+// ====================================================================================================
+
+// As a flag of erln_task_async: link the task to the mailbox, as Task.Supervisor.async does.
+#define ERLN_TASK_LINK 1
+
+// When a task that nobody waits for is started again.
+enum erln_restart
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // Never.
+    ERLN_RESTART_TEMPORARY = 0,
+    // Unless it ended with normal, shutdown or {shutdown, _}.
+    ERLN_RESTART_TRANSIENT = 1,
+    // Whenever it ended.
+    ERLN_RESTART_PERMANENT = 2,
+};
+#ifndef __cplusplus
+typedef int32_t erln_restart;
+#endif // __cplusplus
+
+// A task that a mailbox waits for. Frozen: copy it, store it, there is nothing to free.
+typedef struct erln_task {
+    // The process that runs it.
+    erln_pid pid;
+    // What its result and its end come to, for erln_mailbox_recv_ref.
+    erln_ref reference;
+} erln_task;
+
+// Makes a mailbox a Task.Supervisor until it is closed, which ends its tasks with reason shutdown. Register the mailbox with the
+// name that peers use, and receive nothing from it yourself. `max_children` is how many tasks may run at a time, 0: any
+// number. More than `max_restarts` restarts in `max_seconds` end the supervisor with reason shutdown; Elixir's numbers are 3
+// and 5.
+erln_status erln_task_supervise(erln_mailbox mailbox,
+                                size_t max_children,
+                                size_t max_restarts,
+                                uint32_t max_seconds);
+
+// Starts a task under a supervisor: `module:function` with the list of arguments that a template and an array of values make; what
+// erln_task_async does behind its `...`. `flags` is ERLN_TASK_LINK or 0. ERLN_ERR_LIMIT if the supervisor has no room.
+erln_status erln_task_async_args(erln_mailbox mailbox,
+                                 erln_to supervisor,
+                                 const char *module,
+                                 const char *function,
+                                 const char *format,
+                                 const erln_arg *args,
+                                 size_t count,
+                                 uint32_t flags,
+                                 int32_t timeout_ms,
+                                 erln_task *out);
+
+// Starts a task whose result nobody waits for, as Task.Supervisor.start_child: `restart` is one of erln_restart. What
+// erln_task_start_child does behind its `...`.
+erln_status erln_task_start_child_args(erln_mailbox mailbox,
+                                       erln_to supervisor,
+                                       const char *module,
+                                       const char *function,
+                                       const char *format,
+                                       const erln_arg *args,
+                                       size_t count,
+                                       int32_t restart,
+                                       int32_t timeout_ms,
+                                       erln_pid *out);
+
+// Waits for the end of a task, as Task.await: the term of `*out` is `{ok, Result}`, or `{exit, Reason}` if it failed. After
+// ERLN_ERR_TIMEOUT nobody waits any more, and a late result is dropped; the task goes on. Free `*out` with erln_msg_free.
+erln_status erln_task_await(erln_mailbox mailbox,
+                            const erln_task *task,
+                            int32_t timeout_ms,
+                            erln_msg **out);
+
+// As erln_task_await, but after ERLN_ERR_TIMEOUT it may be asked again, as Task.yield.
+erln_status erln_task_yield(erln_mailbox mailbox,
+                            const erln_task *task,
+                            int32_t timeout_ms,
+                            erln_msg **out);
+
+// Ends a task and waits for that, as Task.shutdown: after `timeout_ms` it is killed, with 0 at once. The term of `*out` is nil, or what
+// the task ended with before it could be stopped: `{ok, Result}` or `{exit, Reason}`. Free `*out` with erln_msg_free.
+erln_status erln_task_shutdown(erln_mailbox mailbox,
+                               const erln_task *task,
+                               int32_t timeout_ms,
+                               erln_msg **out);
+
+// Starts module:function as a task under a supervisor, with a list of arguments made from a template; see erln_task_async_args.
+static inline erln_status erln_task_async(erln_mailbox mailbox, erln_to supervisor, const char *module,
+                                          const char *function, uint32_t flags, int32_t timeout_ms, erln_task *out,
+                                          const char *format, ...) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count;
+    va_list list;
+    va_start(list, format);
+    count = erln_args_of_values(args, format, list);
+    va_end(list);
+    return erln_task_async_args(mailbox, supervisor, module, function, format, args, count, flags, timeout_ms, out);
+}
+
+// The same for a task whose result nobody waits for; see erln_task_start_child_args.
+static inline erln_status erln_task_start_child(erln_mailbox mailbox, erln_to supervisor, const char *module,
+                                                const char *function, int32_t restart, int32_t timeout_ms,
+                                                erln_pid *out, const char *format, ...) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count;
+    va_list list;
+    va_start(list, format);
+    count = erln_args_of_values(args, format, list);
+    va_end(list);
+    return erln_task_start_child_args(mailbox, supervisor, module, function, format, args, count, restart, timeout_ms,
+                                      out);
+}
+
+// ====================================================================================================
+// Server: a table of your functions, and a loop that calls the right one for each message of a mailbox.
+//
+// Fill the table, then run it on a thread of yours with erln_server_run, or hand it the messages that your own event loop takes out of
+// the mailbox with erln_server_handle. Your functions are called on the thread that runs it and on no other; when several threads run
+// one server, several of its functions run at a time. What sys asks of every server (get_state, get_status, suspend, resume, terminate)
+// is answered for you.
+//
+//     static int32_t on_call(erln_mailbox box, erln_msg *msg, erln_reader *request, void *data) {
+//         int64_t x, y;
+//         if (erln_read_match(request, "{add, ~l, ~l}", &x, &y)) erln_answer(box, msg, "~l", x + y);
+//         return ERLN_HANDLED;
+//     }
+//     static int32_t square_root(erln_request *request, erln_reader *args, void *data) {
+//         double x;
+//         if (!erln_read_match(args, "[~d]", &x)) return ERLN_BADARG;
+//         erln_reply(request, "~f", sqrt(x));
+//         return ERLN_HANDLED;
+//     }
+//     erln_server *server = erln_server_new(NULL);
+//     erln_server_on_call(server, on_call);
+//     erln_server_function(server, "math", "sqrt", 1, square_root);
+//     erln_status end = erln_server_run(server, box, ERLN_FOREVER);
+// ====================================================================================================
+
+// What a function of yours says when it returns.
+enum erln_handled
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // It is done with the message or request, which is freed.
+    ERLN_HANDLED = 0,
+    // It keeps the message or request: it will answer later, from any thread, and free it with erln_msg_free or erln_request_free.
+    ERLN_KEPT = 1,
+    // The server is to end, with reason normal. For another one call erln_mailbox_exit in the function.
+    ERLN_STOP = 2,
+    // The arguments or the request are none that it knows: the caller of a function gets the error badarg; a call is answered with
+    // `{error, {bad_call, Request}}`.
+    ERLN_BADARG = 3,
+};
+#ifndef __cplusplus
+typedef int32_t erln_handled;
+#endif // __cplusplus
+
+// A table of functions that serves one mailbox. One thread fills it; from the first run on any thread may use it, and it does not
+// change. Free with erln_server_free when no thread runs it any more.
+typedef struct erln_server erln_server;
+
+// Handles a message: `what` is a cursor at the request of a call or cast, or at the message itself. A call is answered with
+// erln_answer(mailbox, msg, ...). Returns one of erln_handled. It must not throw or longjmp.
+typedef int32_t (*erln_handler)(erln_mailbox mailbox, erln_msg *msg, erln_reader *what, void *data);
+
+// Writes one term, which sys:get_state shows.
+typedef void (*erln_state_fn)(erln_writer *writer, void *data);
+
+// Runs once, when the server ends: `reason` is a cursor at the reason. The mailbox may be closed already.
+typedef void (*erln_end_fn)(erln_mailbox mailbox, erln_reader *reason, void *data);
+
+// Runs a function for a peer: `args` is a cursor at the list of its arguments. It answers with erln_reply or erln_request_fail; a
+// request that is neither answered nor kept ends as if it was killed. Returns one of erln_handled.
+typedef int32_t (*erln_function)(erln_request *request, erln_reader *args, void *data);
+
+// Makes an empty table; `data` is handed to each of its functions. Free with erln_server_free.
+erln_server *erln_server_new(void *data);
+
+// Frees a server that no thread runs. Its mailbox goes on, and keeps the exports.
+void erln_server_free(erln_server *server);
+
+// Sets what answers calls (GenServer.call and its like). Without it they are answered with `{error, {bad_call, Request}}`.
+erln_status erln_server_on_call(erln_server *server,
+                                erln_handler handler);
+
+// Sets what takes casts. Without it they are dropped.
+erln_status erln_server_on_cast(erln_server *server, erln_handler handler);
+
+// Sets what takes all other messages, DOWNs and exits among them. Without it they are dropped.
+erln_status erln_server_on_info(erln_server *server, erln_handler handler);
+
+// Sets what writes the state that sys:get_state shows. Without it that is the atom undefined.
+erln_status erln_server_on_state(erln_server *server, erln_state_fn state);
+
+// Sets what runs at the server's end.
+erln_status erln_server_on_end(erln_server *server, erln_end_fn end);
+
+// Lets peers run `module:function` with `arity` arguments (or ERLN_ANY_ARITY): `run` is called for it. The functions are exported when
+// the server runs first.
+erln_status erln_server_function(erln_server *server,
+                                 const char *module,
+                                 const char *function,
+                                 int32_t arity,
+                                 erln_function run);
+
+// Serves a mailbox until it ends, and then returns ERLN_OK; or until the time is over, and then returns ERLN_ERR_TIMEOUT and may be called again.
+// Exports the functions of the table first. Several threads may run it with the same mailbox.
+erln_status erln_server_run(erln_server *server,
+                            erln_mailbox mailbox,
+                            int32_t timeout_ms);
+
+// Exports the functions of the table, for a mailbox that an event loop of yours will receive from. Once is enough.
+erln_status erln_server_export(erln_server *server,
+                               erln_mailbox mailbox);
+
+// Handles one message that an event loop of yours received from `mailbox`, and takes it over unless it is NULL.
+// ERLN_ERR_CLOSED once the server has ended.
+erln_status erln_server_handle(erln_server *server,
+                               erln_mailbox mailbox,
+                               erln_msg *msg);
+
+// ====================================================================================================
 // Process groups: processes of many nodes under one name, as pg of OTP.
 //
 // A scope is a set of groups that several nodes share; start it under the same name on each ("pg" is OTP's own, and what

@@ -125,7 +125,7 @@ pub unsafe extern "C" fn erln_erpc(
 ///
 /// # Safety
 /// As for [`template::build`].
-unsafe fn built(format: *const c_char, args: *const erln_arg, count: usize) -> Result<Vec<u8>> {
+pub(super) unsafe fn built(format: *const c_char, args: *const erln_arg, count: usize) -> Result<Vec<u8>> {
     let mut writer = Writer::with_capacity(template::USUAL_ROOM);
     // SAFETY: the caller's promise is ours.
     unsafe { template::build(&mut writer, format, args, count) }?;

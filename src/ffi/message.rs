@@ -85,6 +85,11 @@ impl erln_msg {
         lent
     }
 
+    /// The message itself.
+    pub(crate) fn into_message(self) -> Message {
+        self.message
+    }
+
     /// Takes the request out, if there is one.
     pub(crate) fn take_request(&mut self) -> Option<Request> {
         self.message.request.take().map(|request| *request)

@@ -47,12 +47,22 @@ pub enum erln_class {
 }
 
 impl erln_request {
+    /// The pointer that a C program owns from now on.
+    pub(super) fn give(request: Request) -> *mut erln_request {
+        Box::into_raw(Box::new(erln_request { request: Some(request) }))
+    }
+
+    /// Takes the request out, unless it was answered.
+    pub(super) fn take(&mut self) -> Option<Request> {
+        self.request.take()
+    }
+
     fn open(&self) -> Result<&Request> {
         self.request.as_ref().ok_or(Error::Closed("request (it was answered)"))
     }
 }
 
-fn arity(arity: i32) -> Result<Option<u32>> {
+pub(super) fn arity(arity: i32) -> Result<Option<u32>> {
     match arity {
         ERLN_ANY_ARITY => Ok(None),
         0..=255 => Ok(Some(arity as u32)),
@@ -112,7 +122,7 @@ pub unsafe extern "C" fn erln_msg_request(msg: *mut erln_msg, out: *mut *mut erl
         let request = msg.take_request();
         let request =
             request.ok_or_else(|| Error::argument("the message holds no request, or it was taken out"))?;
-        out.set(Box::into_raw(Box::new(erln_request { request: Some(request) })));
+        out.set(erln_request::give(request));
         Ok(())
     })
 }

@@ -121,6 +121,15 @@ pub(crate) unsafe fn encoder<'a>(writer: *mut erln_writer) -> Result<&'a mut Enc
     unsafe { exclusive(writer.cast::<Encoder>(), "writer") }
 }
 
+/// What a C program wrote: one encoded term, with all its elements.
+///
+/// # Safety
+/// As for [`encoder`].
+pub(crate) unsafe fn encoded(writer: *mut erln_writer) -> Result<Vec<u8>> {
+    // SAFETY: the caller's promise is ours.
+    unsafe { encoder(writer) }?.finished().map(<[u8]>::to_vec)
+}
+
 /// One writing step whose input may be wrong.
 ///
 /// # Safety

@@ -87,7 +87,7 @@ impl Mailbox {
         self.node.clone()
     }
 
-    fn inner(&self) -> &Arc<Inner> {
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
         self.node.inner()
     }
 
@@ -222,7 +222,7 @@ impl Mailbox {
         self.inner().send_async(&self.pid(), to, payload).await
     }
 
-    fn check_alive(&self) -> Result<()> {
+    pub(crate) fn check_alive(&self) -> Result<()> {
         match self.process.is_alive() {
             true => Ok(()),
             false => Err(Error::Closed("mailbox")),

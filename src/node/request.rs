@@ -12,6 +12,7 @@ use bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::node::links::{finish, NORMAL};
 use crate::node::process::Process;
+use crate::node::send::Target;
 use crate::node::Inner;
 use crate::term::{Atom, Pid, Reader, Writer};
 
@@ -33,6 +34,13 @@ pub enum RequestKind {
     Call(Box<crate::term::Term>),
     /// `erpc:cast`: nobody hears of the result.
     Cast,
+    /// A task of Elixir: its result goes as `{Tag, Result}` to whoever started it, and then it ends with `normal`.
+    Task {
+        /// One encoded term.
+        tag: Bytes,
+        /// A pid or an alias.
+        to: Box<Target>,
+    },
 }
 
 /// A function call that a peer asked for. It is a process of this node until it is answered; dropping it unanswered
@@ -137,6 +145,10 @@ impl Request {
         crate::term::validate(value, &[])?;
         let reason = match &self.kind {
             RequestKind::Spawn | RequestKind::Cast => Bytes::from_static(NORMAL),
+            RequestKind::Task { tag, to } => {
+                self.send_result(tag, to, value);
+                Bytes::from_static(NORMAL)
+            }
             RequestKind::Call(tag) => {
                 let mut writer = Writer::new();
                 writer.tuple(3).term(tag).atom("return").raw_unchecked(value);
@@ -176,6 +188,16 @@ impl Request {
             }
         }
         self.end(finish(writer))
+    }
+
+    /// `{Tag, Result}` from the process of this request, unless it has ended.
+    fn send_result(&self, tag: &[u8], to: &Target, value: &[u8]) {
+        if !self.is_wanted() {
+            return;
+        }
+        let mut result = Writer::with_capacity(tag.len() + value.len() + 8);
+        result.tuple(2).raw_unchecked(tag).raw_unchecked(value);
+        self.inner.send_signal(&self.pid(), to, &finish(result));
     }
 
     /// `[{M, F, Arity, []}]`.
@@ -220,8 +242,8 @@ impl Request {
             (RequestKind::Call(tag), false) => {
                 reason.tuple(3).term(tag).atom("error").tuple(2).atom("erpc").atom("system_limit");
             }
-            (RequestKind::Spawn | RequestKind::Cast, true) => drop(reason.atom("badarg")),
-            (RequestKind::Spawn | RequestKind::Cast, false) => drop(reason.atom("system_limit")),
+            (_, true) => drop(reason.atom("badarg")),
+            (_, false) => drop(reason.atom("system_limit")),
         }
         let _ = self.end(finish(reason));
         None
@@ -313,8 +335,10 @@ fn peel(call: &Asked) -> Option<Inside> {
     let mut reader = Reader::new(&call.args);
     let count = reader.list()?;
     let kind = match (call.module.as_str(), call.function.as_str(), count) {
-        ("erpc", "execute_call", 4) => RequestKind::Call(Box::new(reader.term()?)),
-        ("erpc", "execute_cast", 3) => RequestKind::Cast,
+        ("erpc", "execute_call", 4) if call.kind == RequestKind::Spawn => {
+            RequestKind::Call(Box::new(reader.term()?))
+        }
+        ("erpc", "execute_cast", 3) if call.kind == RequestKind::Spawn => RequestKind::Cast,
         ("proc_lib", "init_p", 5) => {
             reader.skip().then_some(())?;
             reader.skip().then_some(())?;

@@ -132,6 +132,27 @@ impl Inner {
         }
     }
 
+    /// Sends what must neither wait nor connect, such as the reply to a call: it takes its place among the signals.
+    pub(crate) fn send_signal(self: &Arc<Self>, from: &Pid, to: &Target, message: &[u8]) {
+        let from = from.clone();
+        let (node, control) = match to {
+            Target::Pid(pid) => {
+                (pid.node.clone(), Control::SendSender { from, to: pid.clone(), token: None })
+            }
+            Target::Alias(alias) | Target::PriorityAlias(alias) => {
+                (alias.node().clone(), Control::AliasSend { from, to: alias.clone(), token: None })
+            }
+            Target::Name(name) => (self.name(), Control::RegSend { from, to: name.clone(), token: None }),
+            Target::NameNode(name, node) => {
+                (node.clone(), Control::RegSend { from, to: name.clone(), token: None })
+            }
+        };
+        match self.is_our_name(&node) {
+            true => self.signal(&node, control, Some(message)),
+            false => self.signal_if_connected(&node, control, Some(message)),
+        }
+    }
+
     fn check_auto_connect(&self, node: &Atom) -> Result<()> {
         match self.may_auto_connect(node) {
             true => Ok(()),

@@ -22,7 +22,8 @@ use crate::term::{Atom, Kind, Pid, Reader, Reference, Term, Writer};
 pub use crate::node::request::{Class, Request, RequestKind};
 
 /// A process that serves one request gets few messages itself; a flood to it must not fill our memory.
-const SPAWNED_LIMITS: Limits = Limits { bytes: 16 << 20, count: 100_000, overflow: Overflow::Drop };
+pub(crate) const SPAWNED_LIMITS: Limits =
+    Limits { bytes: 16 << 20, count: 100_000, overflow: Overflow::Drop };
 
 /// Processes that requests of peers may occupy at a time; further ones are refused with `system_limit`.
 pub(crate) const MAX_SPAWNED: usize = 262_144;

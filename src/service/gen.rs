@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::node::process::Process;
+use crate::node::send::Target;
 use crate::node::Inner;
-use crate::proto::control::Control;
 use crate::term::{Kind, Pid, Reader, Reference, Writer};
 
 /// Whom to answer: the `{Pid, Tag}` of a call. The tag is opaque and returned as it came.
@@ -29,19 +29,21 @@ impl From {
     /// Sends `{Tag, Reply}`; `reply` is one encoded term.
     pub(crate) fn reply(&self, node: &Arc<Inner>, server: &Process, reply: &[u8]) {
         let mut writer = Writer::new();
-        writer.tuple(2).raw_unchecked(&self.tag).raw_unchecked(reply);
-        let Ok(message) = writer.finish() else { return };
-        let own = node.pid_of(server);
-        let control = match &self.alias {
-            Some(alias) => Control::AliasSend { from: own, to: alias.clone(), token: None },
-            None => Control::SendSender { from: own, to: self.pid.clone(), token: None },
-        };
-        let peer = self.pid.node.clone();
-        if node.is_our_name(&peer) {
-            node.signal(&peer, control, Some(&message));
-        } else {
-            node.signal_if_connected(&peer, control, Some(&message));
+        self.message(&mut writer, |writer| writer.raw_unchecked(reply));
+        if let Ok(message) = writer.finish() {
+            node.send_signal(&node.pid_of(server), &self.target(), &message);
         }
+    }
+
+    /// Writes `{Tag, Reply}`.
+    pub(crate) fn message(&self, writer: &mut Writer, reply: impl FnOnce(&mut Writer) -> &mut Writer) {
+        writer.tuple(2).raw_unchecked(&self.tag);
+        reply(writer);
+    }
+
+    /// Where a reply goes: the alias in the tag, if there is one.
+    pub(crate) fn target(&self) -> Target {
+        self.alias.clone().map_or_else(|| Target::Pid(self.pid.clone()), Target::Alias)
     }
 }
 

@@ -11,7 +11,10 @@ pub mod pending;
 pub mod pg;
 pub mod pubsub;
 mod rex;
+pub mod server;
+pub(crate) mod serving;
 pub mod sys;
+pub mod task;
 
 use std::sync::Arc;
 

@@ -86,7 +86,8 @@ pub(crate) fn for_service(node: &Arc<Inner>, process: &Arc<Process>, from: &From
     from.reply(node, process, &written(answer));
 }
 
-fn answer(
+/// Answers one request and says what the server has to do now.
+pub(crate) fn answer(
     node: &Arc<Inner>,
     process: &Arc<Process>,
     from: &From,

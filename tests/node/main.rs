@@ -9,5 +9,7 @@ mod messages;
 mod monitors;
 mod peer;
 mod pubsub;
+mod servers;
 mod spawning;
 mod support;
+mod tasks;

@@ -25,6 +25,7 @@ static const erln_pid zero_pid;
 static const erln_ref zero_ref;
 static erln_pid pid, wild_pid;
 static erln_ref ref, wild_ref;
+static erln_task task, wild_task;
 static erln_port port, wild_port;
 static erln_reader zero_reader, wild_reader;
 static erln_arg wrong_args[2];
@@ -156,12 +157,19 @@ static inline erln_request *answered_request(void) {
     return answered;
 }
 
+static inline erln_server *server(void) {
+    erln_server *fresh = erln_server_new(NULL);
+    CHECK(fresh != NULL);
+    return fresh;
+}
+
 static inline void set_up(void) {
     const int deadly[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGALRM, SIGPIPE};
     for (size_t n = 0; n < sizeof deadly / sizeof *deadly; n++) signal(deadly[n], on_signal);
     memset(long_text, 'x', sizeof long_text - 1);
     memset(&wild_pid, 0xff, sizeof wild_pid);
     memset(&wild_ref, 0xff, sizeof wild_ref);
+    memset(&wild_task, 0xff, sizeof wild_task);
     memset(&wild_port, 0xff, sizeof wild_port);
     memset(&wild_reader, 0xff, sizeof wild_reader);
     strcpy(port.node, "border@localhost");
@@ -181,6 +189,8 @@ static inline void set_up(void) {
     CHECK_OK(erln_mailbox_set_trap_exit(target, true));
     CHECK_OK(erln_mailbox_pid(target, &pid));
     CHECK_OK(erln_node_make_ref(node, &ref));
+    task.pid = pid;
+    task.reference = ref;
     CHECK_OK(erln_export(own, "border", "run", 0));
     CHECK_OK(erln_log_set(hook, NULL, ERLN_LOG_DEBUG));
 }

@@ -200,6 +200,8 @@ fn single(parameter: &Parameter, function: &Function) -> (String, Vec<Value>) {
         "erln_request *" | "const erln_request *" => {
             ("request()".into(), vec![failure("NULL"), any("answered_request()")])
         }
+        "erln_server *" => ("server()".into(), vec![failure("NULL")]),
+        "const erln_task *" => ("&task".into(), vec![failure("NULL"), failure("&wild_task")]),
         "erln_config *" | "const erln_config *" => ("config()".into(), vec![failure("NULL")]),
         "erln_mailbox_options *" | "const erln_mailbox_options *" => {
             ("options()".into(), vec![failure("NULL")])
