@@ -1996,6 +1996,27 @@ static inline erln_status erln_reply(erln_request *request, const char *format, 
 // `{'$gen_call', {Pid, Tag}, Request}`. What comes after the time was over is dropped.
 // ====================================================================================================
 
+// What a server has to do about a message of `sys`; the answer has been sent.
+enum erln_system
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // The message is none of `sys`: handle it.
+    ERLN_SYSTEM_NONE = 0,
+    // Nothing.
+    ERLN_SYSTEM_ANSWERED = 1,
+    // Keep everything but messages of `sys` until ERLN_SYSTEM_RESUME.
+    ERLN_SYSTEM_SUSPEND = 2,
+    // Go on.
+    ERLN_SYSTEM_RESUME = 3,
+    // Close the mailbox: somebody ends this server by erln_match(msg, "{system, _, {terminate, ~t}}", &reason).
+    ERLN_SYSTEM_TERMINATE = 4,
+};
+#ifndef __cplusplus
+typedef int32_t erln_system;
+#endif // __cplusplus
+
 // Asks a server, as GenServer.call/3: `request` is one encoded term. `*out` is a message whose term is the reply.
 // ERLN_ERR_NO_PROCESS if nobody is there, ERLN_ERR_REMOTE if the server ends before it replies. Free `*out` with erln_msg_free.
 erln_status erln_call_term(erln_mailbox mailbox,
@@ -2027,6 +2048,16 @@ erln_status erln_answer_term(erln_mailbox mailbox,
                              const erln_msg *call,
                              const uint8_t *reply,
                              size_t len);
+
+// Answers a message of `sys` for a server that shows `state`, one encoded term: :sys.get_state, get_status, suspend, resume and so
+// on. Give it every message; `module` is what get_status names, `suspended` whether ERLN_SYSTEM_SUSPEND came before.
+erln_status erln_answer_system(erln_mailbox mailbox,
+                               const erln_msg *msg,
+                               const char *module,
+                               const uint8_t *state,
+                               size_t len,
+                               bool suspended,
+                               erln_system *out);
 
 // Runs `module:function` on a peer, as :erpc.call/5: `args` is one encoded list. The term of `*out` is `{return, Value}`, or the
 // exception: `{throw, Value}`, `{exit, Reason}` or `{error, Reason, Stack}`. After ERLN_ERR_TIMEOUT the function may still run. Free
@@ -2063,6 +2094,97 @@ static inline erln_status erln_answer(erln_mailbox mailbox, const erln_msg *call
     count = erln_args_of_values(args, format, list);
     va_end(list);
     return erln_answer_args(mailbox, call, format, args, count);
+}
+
+// ====================================================================================================
+// Pending: calls that were sent and are waited for later, and questions to many nodes at the same time.
+//
+// A pending call belongs to the mailbox that sent it. Any number may be outstanding, and they may be waited for in any order;
+// each is freed with erln_pending_free, which gives up what was not answered: what comes later is dropped.
+// ====================================================================================================
+
+// A call that was sent. Free with erln_pending_free.
+typedef struct erln_pending erln_pending;
+
+// Asks a server as erln_call_term does, and does not wait for the answer. A connection that must be made first is not waited
+// for either. Free `*out` with erln_pending_free.
+erln_status erln_call_begin_term(erln_mailbox mailbox,
+                                 erln_to server,
+                                 const uint8_t *request,
+                                 size_t len,
+                                 erln_pending **out);
+
+// As erln_call_begin_term, with a request made from a template and an array of values; what erln_call_begin does behind its
+// `...`.
+erln_status erln_call_begin_args(erln_mailbox mailbox,
+                                 erln_to server,
+                                 const char *format,
+                                 const erln_arg *args,
+                                 size_t count,
+                                 erln_pending **out);
+
+// Has a function run on a peer as erln_erpc does, and does not wait for its result. Free `*out` with erln_pending_free.
+erln_status erln_erpc_begin(erln_mailbox mailbox,
+                            const char *peer,
+                            const char *module,
+                            const char *function,
+                            const uint8_t *args,
+                            size_t len,
+                            erln_pending **out);
+
+// Waits for the answer: the term of `*out` is that of erln_call_term or erln_erpc, and so are the failures. After
+// ERLN_ERR_TIMEOUT it may be waited for again. Free `*out` with erln_msg_free.
+erln_status erln_pending_wait(erln_pending *pending,
+                              int32_t timeout_ms,
+                              erln_msg **out);
+
+// For a program that takes every message out of its mailbox by itself: true if `msg` is the answer to this call, and then `*out`
+// and `*status` are what erln_pending_wait would give. Free `*out`, unless it is NULL, with erln_msg_free, and `msg` as ever.
+bool erln_pending_check(erln_pending *pending,
+                        const erln_msg *msg,
+                        erln_status *status,
+                        erln_msg **out);
+
+// Frees a pending call. If it was not answered it is given up: its answer is dropped, whenever it comes, and what runs over there
+// runs on.
+void erln_pending_free(erln_pending *pending);
+
+// Runs a function on many peers at the same time, as :erpc.multicall/5. For each of the `count` peers `outs` gets what erln_erpc
+// would give, or NULL, and `statuses` how it went. The result is ERLN_OK unless nobody could be asked at all. Free each of `outs`
+// that is not NULL with erln_msg_free.
+erln_status erln_multicall(erln_mailbox mailbox,
+                           const char *const *peers,
+                           size_t count,
+                           const char *module,
+                           const char *function,
+                           const uint8_t *args,
+                           size_t len,
+                           int32_t timeout_ms,
+                           erln_msg **outs,
+                           erln_status *statuses);
+
+// Asks the servers called `name` on many peers at the same time, as GenServer.multi_call/4; else as erln_multicall.
+erln_status erln_multi_call_term(erln_mailbox mailbox,
+                                 const char *const *peers,
+                                 size_t count,
+                                 const char *name,
+                                 const uint8_t *request,
+                                 size_t len,
+                                 int32_t timeout_ms,
+                                 erln_msg **outs,
+                                 erln_status *statuses);
+
+// Asks a server with a request made from a template, and does not wait: erln_call_begin(box, erln_to_remote("calc", "a@host"), &call,
+// "{add, ~i, ~i}", 1, 2), and later erln_pending_wait(call, 5000, &reply). Free `*out` with erln_pending_free.
+static inline erln_status erln_call_begin(erln_mailbox mailbox, erln_to server, erln_pending **out, const char *format,
+                                          ...) {
+    erln_arg args[ERLN_MAX_ARGS];
+    size_t count;
+    va_list list;
+    va_start(list, format);
+    count = erln_args_of_values(args, format, list);
+    va_end(list);
+    return erln_call_begin_args(mailbox, server, format, args, count, out);
 }
 
 // ====================================================================================================

@@ -457,6 +457,31 @@ private:
     detail::Owned<erln_msg, erln_msg_free> msg_;
 };
 
+// A call that was sent and is waited for later. Destroyed, it is given up: what comes later is dropped. It must not outlive the
+// mailbox that sent it by long; then waiting throws.
+class Pending {
+public:
+    explicit Pending(erln_pending *call) : call_(call) {}
+    // The answer, as Mailbox::call or Mailbox::erpc give it; nothing when the time is over, and it may be waited for again.
+    std::optional<Message> wait(int timeout_ms = ERLN_FOREVER) {
+        erln_msg *answer;
+        erln_status status = erln_pending_wait(call_.get(), timeout_ms, &answer);
+        if (status == ERLN_ERR_TIMEOUT) return std::nullopt;
+        check(status);
+        return Message(answer);
+    }
+    erln_pending *get() const { return call_.get(); }
+
+private:
+    detail::Owned<erln_pending, erln_pending_free> call_;
+};
+
+// What one of many peers answered: a message, or the status that tells why there is none.
+struct Answer {
+    erln_status status;
+    std::optional<Message> message;
+};
+
 // A process of this node; ends with the object.
 class Mailbox {
 public:
@@ -548,6 +573,56 @@ public:
                         timeout_ms, &result));
         return Message(result);
     }
+    // Asks a server, and does not wait: see Pending.
+    template <class... Values>
+    Pending call_begin(const To &server, const char *format, const Values &...all) {
+        auto args = detail::values(format, all...);
+        erln_pending *call;
+        check(erln_call_begin_args(box_, server.get(), format, args.data(), args.size(), &call));
+        return Pending(call);
+    }
+    // Has a function run on a peer, and does not wait: see Pending.
+    template <class... Values>
+    Pending erpc_begin(const std::string &peer, const std::string &module, const std::string &function,
+                       const char *format, const Values &...all) {
+        Writer writer;
+        std::string_view args = writer.write(format, all...).finish();
+        erln_pending *call;
+        check(erln_erpc_begin(box_, peer.c_str(), module.c_str(), function.c_str(), detail::octets(args), args.size(),
+                              &call));
+        return Pending(call);
+    }
+    // Runs a function on many peers at the same time; one answer for each, in their order.
+    template <class... Values>
+    std::vector<Answer> multicall(const std::vector<std::string> &peers, const std::string &module,
+                                  const std::string &function, int timeout_ms, const char *format,
+                                  const Values &...all) {
+        Writer writer;
+        std::string_view args = writer.write(format, all...).finish();
+        return answers(peers, [&](const char *const *names, erln_msg **outs, erln_status *statuses) {
+            return erln_multicall(box_, names, peers.size(), module.c_str(), function.c_str(), detail::octets(args),
+                                  args.size(), timeout_ms, outs, statuses);
+        });
+    }
+    // Asks the servers called `name` on many peers at the same time; one answer for each, in their order.
+    template <class... Values>
+    std::vector<Answer> multi_call(const std::vector<std::string> &peers, const std::string &name, int timeout_ms,
+                                   const char *format, const Values &...all) {
+        Writer writer;
+        std::string_view request = writer.write(format, all...).finish();
+        return answers(peers, [&](const char *const *names, erln_msg **outs, erln_status *statuses) {
+            return erln_multi_call_term(box_, names, peers.size(), name.c_str(), detail::octets(request),
+                                        request.size(), timeout_ms, outs, statuses);
+        });
+    }
+    // Answers what `sys` asks of a server that shows `state` (one encoded term), and says what to do now.
+    erln_system answer_system(const Message &message, const std::string &module, std::string_view state,
+                              bool suspended = false) {
+        erln_system outcome;
+        check(erln_answer_system(box_, message.get(), module.c_str(), detail::octets(state), state.size(), suspended,
+                                 &outcome));
+        return outcome;
+    }
     // Makes `leader` the group leader of a process anywhere.
     void set_group_leader(const erln_pid &pid, const erln_pid &leader) {
         check(erln_set_group_leader(box_, &pid, &leader));
@@ -611,6 +686,19 @@ public:
     erln_mailbox get() const { return box_; }
 
 private:
+    template <class Ask>
+    static std::vector<Answer> answers(const std::vector<std::string> &peers, const Ask &ask) {
+        std::vector<const char *> names;
+        for (const std::string &peer : peers) names.push_back(peer.c_str());
+        std::vector<erln_msg *> outs(peers.size());
+        std::vector<erln_status> statuses(peers.size());
+        check(ask(names.data(), outs.data(), statuses.data()));
+        std::vector<Answer> all;
+        for (std::size_t at = 0; at < peers.size(); at++) {
+            all.push_back({statuses[at], outs[at] ? std::optional<Message>(Message(outs[at])) : std::nullopt});
+        }
+        return all;
+    }
     static std::optional<Message> received(erln_status status, erln_msg **msg) {
         if (status == ERLN_ERR_TIMEOUT || status == ERLN_ERR_CLOSED) return std::nullopt;
         check(status);

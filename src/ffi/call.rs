@@ -12,6 +12,7 @@ use super::message::erln_msg;
 use super::send::{erln_to, ERLN_SEND_TIMEOUT_MS};
 use super::status::erln_status;
 use super::template::{self, erln_arg};
+use crate::service::sys::{ServerState, System};
 use crate::term::Writer;
 use crate::Result;
 
@@ -86,6 +87,52 @@ pub unsafe extern "C" fn erln_answer_term(
         let (call, reply) = unsafe { (input(call, "call")?, bytes(reply, len, "reply")?) };
         let reply = reply.strip_prefix(&[131]).unwrap_or(reply);
         self::mailbox(mailbox)?.reply(call.message(), reply, timeout(ERLN_SEND_TIMEOUT_MS)?)
+    })
+}
+
+/// What a server has to do about a message of `sys`; the answer has been sent.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum erln_system {
+    /// The message is none of `sys`: handle it.
+    ERLN_SYSTEM_NONE = 0,
+    /// Nothing.
+    ERLN_SYSTEM_ANSWERED = 1,
+    /// Keep everything but messages of `sys` until ERLN_SYSTEM_RESUME.
+    ERLN_SYSTEM_SUSPEND = 2,
+    /// Go on.
+    ERLN_SYSTEM_RESUME = 3,
+    /// Close the mailbox: somebody ends this server by erln_match(msg, "{system, _, {terminate, ~t}}", &reason).
+    ERLN_SYSTEM_TERMINATE = 4,
+}
+
+/// Answers a message of `sys` for a server that shows `state`, one encoded term: :sys.get_state, get_status, suspend, resume and so
+/// on. Give it every message; `module` is what get_status names, `suspended` whether ERLN_SYSTEM_SUSPEND came before.
+#[no_mangle]
+pub unsafe extern "C" fn erln_answer_system(
+    mailbox: erln_mailbox,
+    msg: *const erln_msg,
+    module: *const c_char,
+    state: *const u8,
+    len: usize,
+    suspended: bool,
+    out: *mut erln_system,
+) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's message, text, bytes and output.
+        let (msg, module, state, out) = unsafe {
+            (input(msg, "msg")?, text(module, "module")?, bytes(state, len, "state")?, Out::new(out, "out")?)
+        };
+        let state = state.strip_prefix(&[131]).unwrap_or(state);
+        let server = ServerState { module, state, suspended };
+        out.set(match self::mailbox(mailbox)?.answer_system(msg.message(), server)? {
+            None => erln_system::ERLN_SYSTEM_NONE,
+            Some(System::Answered) => erln_system::ERLN_SYSTEM_ANSWERED,
+            Some(System::Suspend) => erln_system::ERLN_SYSTEM_SUSPEND,
+            Some(System::Resume) => erln_system::ERLN_SYSTEM_RESUME,
+            Some(System::Terminate(_)) => erln_system::ERLN_SYSTEM_TERMINATE,
+        });
+        Ok(())
     })
 }
 

@@ -64,6 +64,7 @@ pub mod message;
 pub mod names;
 pub mod node;
 mod numbers;
+pub mod pending;
 pub mod pg;
 pub mod pid;
 pub mod pubsub;

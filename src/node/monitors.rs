@@ -86,10 +86,12 @@ impl Inner {
         let watched =
             number.and_then(|number| process.relations(|relations| relations.watching.remove(&number)));
         self.end_monitor_alias(process, reference);
-        match &watched {
-            Some(watched) => self.stop_watching(&self.pid_of(process), watched, reference),
-            None if flush => process.flush_down(reference),
-            None => {}
+        if let Some(watched) = &watched {
+            self.stop_watching(&self.pid_of(process), watched, reference);
+        }
+        if flush {
+            // A spawn reply may wait while its monitor stands.
+            process.flush_down(reference);
         }
         watched.is_some()
     }

@@ -34,6 +34,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
         "nodes meet over TLS as their options say; who is not believed and what cannot work is told",
     ),
     ("threads", "c11", "threads that use and close the same things get answers, and order is kept"),
+    ("pending", "c11", "calls are waited for later, many nodes asked at once, and sys answered"),
     ("process", "c11", "fork, signals, killed peers and exit() while others wait do no harm"),
 ];
 

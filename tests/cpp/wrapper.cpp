@@ -113,6 +113,20 @@ static void nodes() {
     CHECK(status_of([&] { client.call({"nobody", a.name()}, patience_ms, "x"); }) == ERLN_ERR_NO_PROCESS);
     CHECK(client.erpc(a.name(), "no", "such", patience_ms, "[]").match("{error, undef, _}"));
 
+    erlnode::Pending pending = client.call_begin({"server", a.name()}, "{add, ~i, ~i}", 20, 22);
+    CHECK(!pending.wait(0));
+    auto asked = box.receive(patience_ms);
+    CHECK(asked);
+    box.answer(*asked, "42");
+    auto reply = pending.wait(patience_ms);
+    CHECK(reply && reply->match("42"));
+    auto results = client.multicall({a.name(), "ffi_cpp_nobody@localhost"}, "erlang", "node", patience_ms, "[]");
+    CHECK(results[0].message && results[0].message->match("{return, 'ffi_cpp_a@localhost'}"));
+    CHECK(results[1].status == ERLN_ERR_NO_CONNECTION && !results[1].message);
+    auto replies = client.multi_call({a.name()}, "nobody", patience_ms, "x");
+    CHECK(replies.size() == 1 && replies[0].status == ERLN_ERR_NO_PROCESS);
+    CHECK(client.erpc_begin(a.name(), "no", "such", "[]").wait(patience_ms)->match("{error, undef, _}"));
+
     erln_ref monitor = client.monitor(box.pid());
     erlnode::Mailbox moved = std::move(box);
     moved = a.mailbox();  // The former one ends when the object that was swapped in does.

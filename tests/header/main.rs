@@ -12,8 +12,8 @@ const GUARD: &str = "ERLNODE_H";
 /// The sections in the order in which one reads: each is a file of src/ffi. C wants a type before its use.
 const SECTIONS: &[&str] = &[
     "status", "bytes", "version", "pid", "reader", "writer", "template", "text", "names", "config", "node",
-    "tls", "message", "mailbox", "send", "link", "spawn", "call", "task", "server", "pg", "pubsub", "io",
-    "log", "python",
+    "tls", "message", "mailbox", "send", "link", "spawn", "call", "pending", "task", "server", "pg",
+    "pubsub", "io", "log", "python",
 ];
 
 #[test]

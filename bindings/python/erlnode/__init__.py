@@ -15,6 +15,7 @@ from ._errors import __all__ as _errors_all
 from ._exports import current_request
 from ._groups import Pg, PubSub
 from ._mailbox import Mailbox, Message, Target
+from ._multi import Pending
 from ._node import Node
 from ._request import Request
 from ._server import NO_REPLY, GenServer, Sender, Stop
@@ -50,6 +51,7 @@ __all__ = [
     "Mailbox",
     "Message",
     "Node",
+    "Pending",
     "Pg",
     "Pid",
     "Port",

@@ -15,10 +15,11 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, AsyncIterator, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from . import _abi, _calls
+from . import _abi, _calls, _multi
 from ._abi import NOTHING
 from ._errors import ClosedError, Error, Timeout
 from ._interrupt import interruptible
+from ._multi import Pending
 from ._terms import Atom, Pid, Reference, Term
 
 if TYPE_CHECKING:
@@ -436,6 +437,49 @@ class Mailbox:
     ) -> Term:
         """``:erpc.call``: runs ``module:function(*args)`` on a node and waits for its result."""
         return _calls.rpc(self, str(node), module, function, args, timeout)
+
+    def send_request(self, server: Target, request: Term, timeout: Optional[float] = None) -> Pending:
+        """``:gen_server.send_request``: asks a server, and does not wait for its reply: see `Pending`."""
+        return _multi.send_request(self, server, request, timeout)
+
+    def rpc_request(
+        self,
+        node: Union[Atom, str],
+        module: Union[Atom, str],
+        function: Union[Atom, str],
+        args: Sequence[Term] = (),
+    ) -> Pending:
+        """``:erpc.send_request``: has a function run on a node, and does not wait for its result: see `Pending`."""
+        return _multi.rpc_request(self, str(node), module, function, args)
+
+    def multicall(
+        self,
+        nodes: Sequence[Union[Atom, str]],
+        module: Union[Atom, str],
+        function: Union[Atom, str],
+        args: Sequence[Term] = (),
+        timeout: Optional[float] = None,
+    ) -> List[Union[Term, Error]]:
+        """``:erpc.multicall``: runs ``module:function(*args)`` on many nodes at the same time.
+
+        Each answer is what `rpc` would return, or the exception that it would raise, in the order of ``nodes``. All have
+        ``timeout`` seconds together.
+        """
+        return _multi.multicall(self, [str(node) for node in nodes], module, function, args, timeout)
+
+    def multi_call(
+        self,
+        nodes: Sequence[Union[Atom, str]],
+        name: Union[Atom, str],
+        request: Term,
+        timeout: Optional[float] = None,
+    ) -> List[Union[Term, Error]]:
+        """``GenServer.multi_call``: asks the servers called ``name`` on many nodes at the same time.
+
+        Each answer is what `call` would return, or the exception that it would raise, in the order of ``nodes``. All have
+        ``timeout`` seconds together.
+        """
+        return _multi.multi_call(self, [str(node) for node in nodes], name, request, timeout)
 
     def export(self, module: Union[Atom, str], function: Union[Atom, str], arity: Optional[int] = None) -> None:
         """Lets peers run ``module:function/arity`` (any arity if None): their calls arrive here as `Request`.

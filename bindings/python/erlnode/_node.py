@@ -11,7 +11,7 @@ import warnings
 import weakref
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar, Union
 
-from . import _abi, _calls, _terms
+from . import _abi, _calls, _multi, _terms
 from ._calls import AsyncCallers
 from ._errors import Error
 from ._exports import Exports
@@ -273,6 +273,35 @@ class Node:
         An exception over there is a `RemoteError` here, with kind, reason and stack.
         """
         return _calls.rpc(self._box, str(node), module, function, args, timeout)
+
+    def multicall(
+        self,
+        nodes: Sequence[Union[Atom, str]],
+        module: Union[Atom, str],
+        function: Union[Atom, str],
+        args: Sequence[Term] = (),
+        timeout: Optional[float] = None,
+    ) -> List[Union[Term, Error]]:
+        """``:erpc.multicall``: runs ``module:function(*args)`` on many nodes at the same time.
+
+        Each answer is what `rpc` would return, or the exception that it would raise, in the order of ``nodes``. All have
+        ``timeout`` seconds together.
+        """
+        return _multi.multicall(self._box, [str(node) for node in nodes], module, function, args, timeout)
+
+    def multi_call(
+        self,
+        nodes: Sequence[Union[Atom, str]],
+        name: Union[Atom, str],
+        request: Term,
+        timeout: Optional[float] = None,
+    ) -> List[Union[Term, Error]]:
+        """``GenServer.multi_call``: asks the servers called ``name`` on many nodes at the same time.
+
+        Each answer is what `call` would return, or the exception that it would raise, in the order of ``nodes``. All have
+        ``timeout`` seconds together.
+        """
+        return _multi.multi_call(self._box, [str(node) for node in nodes], name, request, timeout)
 
     async def call_async(self, server: Target, request: Term, timeout: Optional[float] = 5.0) -> Term:
         """`call` for asyncio; any number of calls may be under way."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 GEN_CALL, GEN_CAST, SYSTEM = Atom("$gen_call"), Atom("$gen_cast"), Atom("system")
 ALIAS, OK, ERROR, TIMEOUT = Atom("alias"), Atom("ok"), Atom("error"), Atom("timeout")
 
+REPLACE_STATE = (Atom("gen_server"), Atom("system_replace_state"))
+
 #: What a handler returns when it answers later, with `GenServer.reply`.
 NO_REPLY = object()
 
@@ -234,8 +236,7 @@ class GenServer:
         if word is Atom("terminate"):
             self._reply_quietly(sender, OK)
             raise Stop(command[1])
-        if word is Atom("get_state") or word is Atom("replace_state"):
-            # The function that comes with replace_state is Erlang's: it cannot run here, so the state stays.
+        if word is Atom("get_state"):
             state = self.state()
             if sender[0].node in self.node._state_forms:
                 self._tell_state(sender, state)
@@ -243,9 +244,14 @@ class GenServer:
                 self.node._exports.workers.run(lambda: self._tell_state(sender, state))
         elif word is Atom("get_status"):
             self.reply(sender, self._status())
-        elif word in (Atom("suspend"), Atom("resume"), Atom("debug")):
+        elif word in (Atom("suspend"), Atom("resume")):
             self.reply(sender, OK)
             return word is Atom("suspend")
+        elif word is Atom("debug"):
+            self.reply(sender, _debug(command[1]))
+        elif word is Atom("replace_state"):
+            # The function that comes with it is Erlang's and cannot run here.
+            self.reply(sender, (ERROR, (Atom("callback_failed"), REPLACE_STATE, (ERROR, Atom("undef")))))
         else:
             self.reply(sender, (ERROR, (Atom("unknown_system_msg"), command)))
         return False
@@ -420,6 +426,17 @@ def _wraps_state(node: "Node", peer: str) -> bool:
                 reply = OK, None  # no BEAM; the present form will do
         node._state_forms[peer] = type(reply) is tuple and len(reply) == 2 and reply[0] is OK
     return node._state_forms[peer]
+
+
+def _debug(what: Term) -> Term:
+    """The answer to ``sys:trace``, ``log`` and ``statistics``: accepted, and there is nothing to show."""
+    word, wish = what if type(what) is tuple and len(what) == 2 else (what, None)
+    if wish is Atom("get"):
+        return OK, [] if word is Atom("log") else Atom("no_statistics")
+    if word is Atom("log_to_file") and wish is not Atom("false"):
+        return ERROR, Atom("open_file")
+    known = "trace", "log", "statistics", "log_to_file", "remove", "no_debug"
+    return OK if word in map(Atom, known) else Atom("unknown_debug")
 
 
 async def _value(result: Any) -> Any:
