@@ -11,7 +11,7 @@ PARTS   ?=
 
 export PREFIX DESTDIR ONLY EXCLUDE FILTER MINUTES RELEASES PARTS
 
-.PHONY: all help setup demo test test-matrix examples install uninstall bench fuzz sanitize clean
+.PHONY: all help setup demo test test-matrix examples install uninstall bench fuzz sanitize soak clean
 
 all: ## build the shared and the static library (build/lib)
 	@scripts/setup.sh build
@@ -20,7 +20,7 @@ all: ## build the shared and the static library (build/lib)
 help: ## this list
 	@echo 'make TARGET, where TARGET is'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 16
-	@echo 'Variables: PREFIX DESTDIR (install), ONLY EXCLUDE FILTER (test), RELEASES (test-matrix), MINUTES (fuzz), PARTS (sanitize)'
+	@echo 'Variables: PREFIX DESTDIR (install), ONLY EXCLUDE FILTER (test), RELEASES (test-matrix), MINUTES (fuzz, soak), PARTS (sanitize)'
 
 setup: ## install what building and testing need (apt, as root), or print the line that does
 	@scripts/setup.sh test
@@ -58,6 +58,10 @@ fuzz: ## each fuzz target for MINUTES minutes (needs a nightly toolchain and car
 sanitize: ## the tests under ThreadSanitizer, AddressSanitizer, UBSAN, valgrind, Miri and loom; PARTS=thread chooses
 	@scripts/setup.sh test
 	@scripts/sanitize.sh
+
+soak: ## small and big messages for MINUTES minutes while their receiver is killed: nothing is lost without a report
+	@scripts/setup.sh test
+	@ERLNODE_ACCOUNTING="$$(($(MINUTES) * 60)) 10" cargo test --test accounting -- --nocapture
 
 clean: ## remove everything that was built
 	cargo clean
