@@ -36,9 +36,9 @@ pub use error::{Error, Result};
 pub use net::tls::{Tls, TlsVersion};
 #[cfg(feature = "node")]
 pub use node::{
-    config::AutoConnect, config::Config, config::Names, events::MonitorNodes, events::NodeType,
-    mailbox::Mailbox, mailbox::MailboxOptions, message::Message, message::MessageKind, send::Target, Node,
-    NodeFilter,
+    config::AutoConnect, config::Config, config::Names, config::Overlap, events::MonitorNodes,
+    events::NodeType, mailbox::Mailbox, mailbox::MailboxOptions, message::Message, message::MessageKind,
+    send::Target, Node, NodeFilter,
 };
 #[cfg(feature = "node")]
-pub use service::{pg::Pg, pubsub::PubSub};
+pub use service::{global::GlobalLock, global::Resolve, pg::Pg, pubsub::PubSub};

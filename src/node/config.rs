@@ -43,6 +43,18 @@ pub enum AutoConnect {
     Never,
 }
 
+/// What a visible node does about partitions that overlap: it has lost a member of the cluster that other members still
+/// have (OTP: `prevent_overlapping_partitions`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlap {
+    /// It leaves the cluster itself, so that no BEAM loses another one because of it. The default.
+    Leave,
+    /// It tells all members, as a BEAM does: they cut off the lost member, and the lost member's report cuts off this node.
+    Report,
+    /// Nothing, and reports of others are ignored, as with `-kernel prevent_overlapping_partitions false`.
+    Allow,
+}
+
 /// Where the default cookie comes from.
 #[derive(Clone)]
 pub(crate) enum CookieSource {
@@ -61,6 +73,8 @@ pub struct Config {
     pub(crate) names: Names,
     pub(crate) cookie: CookieSource,
     pub(crate) visible: bool,
+    pub(crate) connect_all: bool,
+    pub(crate) overlap: Overlap,
     pub(crate) listen: bool,
     pub(crate) listen_address: Option<IpAddr>,
     pub(crate) ports: (u16, u16),
@@ -92,6 +106,8 @@ impl Config {
             names: Names::Guess,
             cookie: CookieSource::Home,
             visible: false,
+            connect_all: true,
+            overlap: Overlap::Leave,
             listen: true,
             listen_address: None,
             ports: (0, 0),
@@ -135,6 +151,19 @@ impl Config {
     /// Whether peers list this node in `nodes()`; default false (hidden).
     pub fn visible(mut self, visible: bool) -> Config {
         self.visible = visible;
+        self
+    }
+
+    /// Whether a visible node is a member of the mesh and of `global`: it connects to every node that the nodes it meets
+    /// know, and owns and finds global names. Default true; `-connect_all false` of OTP otherwise. Hidden nodes never are.
+    pub fn connect_all(mut self, connect_all: bool) -> Config {
+        self.connect_all = connect_all;
+        self
+    }
+
+    /// What a member of the mesh does about partitions that overlap.
+    pub fn overlapping_partitions(mut self, overlap: Overlap) -> Config {
+        self.overlap = overlap;
         self
     }
 

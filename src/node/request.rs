@@ -249,6 +249,12 @@ impl Request {
         None
     }
 
+    /// The same call of another function: its result goes to the same caller.
+    pub(crate) fn redirect(mut self, module: Atom, function: Atom, args: Bytes, arity: u32) -> Request {
+        (self.module, self.function, self.args, self.arity) = (module, function, args, arity);
+        self
+    }
+
     /// The process, for whoever ends it in the request's place.
     pub(crate) fn into_process(mut self) -> Option<Arc<Process>> {
         self.process.take()

@@ -5,6 +5,7 @@
 mod builtin;
 pub mod call;
 pub(crate) mod gen;
+pub mod global;
 pub mod io;
 mod net_kernel;
 pub mod pending;
@@ -36,6 +37,7 @@ const SERVICE_LIMITS: Limits = Limits { bytes: 16 << 20, count: 65_536, overflow
 /// The services of this module that keep state.
 #[derive(Default)]
 pub(crate) struct Services {
+    global: Arc<global::Service>,
     pg: pg::Scopes,
     pubsub: pubsub::PubSubs,
 }
@@ -49,6 +51,7 @@ impl Citizen for Services {
     fn start(&self, node: &Arc<Inner>) -> Result<()> {
         start(node, "net_kernel", net_kernel::handle)?;
         rex::start(node)?;
+        global::start(node, &self.global)?;
         start(node, "user", io::handle)?;
         // Log events of processes that we lead come here (protocol section 14.4).
         start(node, "logger", |_, _, _| {})?;
@@ -56,25 +59,13 @@ impl Citizen for Services {
     }
 
     fn call(&self, node: &Arc<Inner>, request: Request) -> Option<Request> {
-        builtin::call(node, request)
+        match request.module().as_str() {
+            "global" => global::builtin(node, request),
+            _ => builtin::call(node, request),
+        }
     }
 
-    fn peer_up(&self, node: &Arc<Inner>, peer: &Atom, visible: bool) {
-        if !visible {
-            return;
-        }
-        // Visible, but no part of `global`: the peer may stop waiting for us (protocol section 9.4, mode A).
-        let mut writer = Writer::new();
-        writer.tuple(2).atom("$gen_cast").tuple(3).atom("in_sync").atom_term(&node.name()).bool(true);
-        let control = Control::RegSend {
-            from: node.node_pid(),
-            to: Atom::from_static("global_name_server"),
-            token: None,
-        };
-        if let Ok(message) = writer.finish() {
-            node.signal_if_connected(peer, control, Some(&message));
-        }
-    }
+    fn peer_up(&self, _node: &Arc<Inner>, _peer: &Atom, _visible: bool) {}
 
     fn peer_down(&self, _node: &Arc<Inner>, _peer: &Atom, _visible: bool, _reason: &DownReason) {}
 

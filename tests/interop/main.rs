@@ -7,6 +7,7 @@ mod comparisons;
 mod connect;
 mod connections;
 mod examples;
+mod global;
 mod groups;
 mod leaders;
 mod links;

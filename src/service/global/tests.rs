@@ -1,0 +1,351 @@
+//! What the name server promises, shown on clusters in memory.
+
+use std::time::Duration;
+
+use super::machine::Outcome;
+use super::registrar::Request;
+use super::resolve::Resolve;
+use super::simulation::World;
+use super::wire;
+use crate::node::config::Overlap;
+use crate::term::{Atom, Pid, Term};
+
+const REST: Duration = Duration::from_secs(120);
+/// How long a state of the network lasts.
+const PARTITION: Duration = Duration::from_secs(10);
+
+fn atom(name: &'static str) -> Atom {
+    Atom::from_static(name)
+}
+
+fn nodes(count: usize) -> Vec<&'static str> {
+    const NAMES: [&str; 10] = ["a@h", "b@h", "c@h", "d@h", "e@h", "f@h", "g@h", "h@h", "i@h", "j@h"];
+    NAMES[..count].to_vec()
+}
+
+#[test]
+fn connecting_to_one_member_connects_to_all() {
+    for seed in 1..=20 {
+        let mut world = World::new(seed, &nodes(5), Overlap::Leave);
+        for node in ["b@h", "c@h", "d@h", "e@h"] {
+            world.connect(&atom("a@h"), &atom(node));
+            world.run(REST);
+        }
+        world.assert_whole("one after the other");
+    }
+}
+
+#[test]
+fn ten_nodes_that_all_meet_at_once_become_one_cluster() {
+    for seed in 1..=20 {
+        let mut world = World::new(seed, &nodes(10), Overlap::Leave);
+        let names = world.names();
+        for node in &names[1..] {
+            world.connect(&names[0], node);
+        }
+        world.run(REST);
+        world.assert_whole("a herd");
+    }
+}
+
+#[test]
+fn two_halves_that_meet_become_one_cluster_with_the_names_of_both() {
+    for seed in 1..=20 {
+        let mut world = World::new(seed, &nodes(6), Overlap::Leave);
+        for (one, other) in [("a@h", "b@h"), ("b@h", "c@h"), ("d@h", "e@h"), ("e@h", "f@h")] {
+            world.connect(&atom(one), &atom(other));
+            world.run(REST);
+        }
+        let left = world.spawn(&atom("c@h"));
+        let right = world.spawn(&atom("d@h"));
+        world.register(&atom("a@h"), "left", &left, &Resolve::RandomExit);
+        world.register(&atom("f@h"), "right", &right, &Resolve::RandomExit);
+        world.run(REST);
+        world.connect(&atom("c@h"), &atom("e@h"));
+        world.run(REST);
+        world.assert_whole("two halves");
+        let table = world.table(&atom("a@h"));
+        assert_eq!(table.get(&Term::binary("left")), Some(&left));
+        assert_eq!(table.get(&Term::binary("right")), Some(&right));
+    }
+}
+
+#[test]
+fn a_conflict_is_decided_once_and_everywhere() {
+    for seed in 1..=20 {
+        let mut world = World::new(seed, &nodes(4), Overlap::Leave);
+        world.connect(&atom("a@h"), &atom("b@h"));
+        world.connect(&atom("c@h"), &atom("d@h"));
+        world.run(REST);
+        let (one, other) = (world.spawn(&atom("b@h")), world.spawn(&atom("c@h")));
+        let (third, fourth) = (world.spawn(&atom("a@h")), world.spawn(&atom("d@h")));
+        world.register(&atom("a@h"), "same", &one, &Resolve::RandomExit);
+        world.register(&atom("d@h"), "same", &other, &Resolve::RandomExit);
+        world.register(&atom("a@h"), "neither", &third, &Resolve::NotifyAll);
+        world.register(&atom("d@h"), "neither", &fourth, &Resolve::NotifyAll);
+        world.run(REST);
+        world.connect(&atom("a@h"), &atom("d@h"));
+        world.run(REST);
+        world.assert_whole("a conflict");
+        assert_eq!(world.killed, [other], "one process is killed, once");
+        assert_eq!(world.table(&atom("d@h")), [(Term::binary("same"), one.clone())].into());
+    }
+}
+
+#[test]
+fn a_name_is_given_once_however_many_ask() {
+    for seed in 1..=20 {
+        let mut world = World::new(seed, &nodes(5), Overlap::Leave);
+        let names = world.names();
+        for node in &names[1..] {
+            world.connect(&names[0], node);
+        }
+        world.run(REST);
+        let mut asked = Vec::new();
+        for node in &names {
+            let pid = world.spawn(node);
+            asked.push((node.clone(), world.register(node, "wanted", &pid, &Resolve::RandomExit)));
+        }
+        world.run(REST);
+        let outcomes: Vec<_> = asked.iter().map(|(node, ticket)| world.outcome(node, *ticket)).collect();
+        assert_eq!(
+            outcomes.iter().filter(|outcome| **outcome == Some(Outcome::Yes)).count(),
+            1,
+            "{outcomes:?}"
+        );
+        assert_eq!(
+            outcomes.iter().filter(|outcome| **outcome == Some(Outcome::No)).count(),
+            4,
+            "{outcomes:?}"
+        );
+        world.assert_whole("many ask");
+    }
+}
+
+#[test]
+fn the_name_of_a_process_or_node_that_ends_vanishes_everywhere() {
+    let mut world = World::new(7, &nodes(4), Overlap::Leave);
+    let names = world.names();
+    for node in &names[1..] {
+        world.connect(&names[0], node);
+    }
+    world.run(REST);
+    let (one, other) = (world.spawn(&names[1]), world.spawn(&names[3]));
+    world.register(&names[2], "one", &one, &Resolve::RandomExit);
+    world.register(&names[2], "other", &other, &Resolve::RandomExit);
+    world.run(REST);
+    assert_eq!(world.table(&names[0]).len(), 2);
+    world.kill(&one);
+    world.run(REST);
+    assert_eq!(world.table(&names[0]).len(), 1);
+    world.crash(&names[3]);
+    world.run(REST);
+    assert!(world.table(&names[0]).is_empty());
+    world.assert_whole("after a crash");
+    assert!(world.log.is_empty(), "a crash is no partition: {:?}", world.log);
+}
+
+#[test]
+fn a_process_has_one_name_and_a_name_moves_by_reregistering() {
+    let mut world = World::new(9, &nodes(3), Overlap::Leave);
+    let names = world.names();
+    world.connect(&names[0], &names[1]);
+    world.connect(&names[0], &names[2]);
+    world.run(REST);
+    let (one, other) = (world.spawn(&names[0]), world.spawn(&names[1]));
+    let first = world.register(&names[0], "n", &one, &Resolve::RandomExit);
+    world.run(REST);
+    let second = world.register(&names[0], "m", &one, &Resolve::RandomExit);
+    world.run(REST);
+    let method = Resolve::RandomExit.method();
+    let name = Term::binary("n");
+    let moved = Request::Reregister { name: name.clone(), pid: other.clone(), method };
+    let third = world.ask(&names[2], moved);
+    world.run(REST);
+    assert_eq!(world.outcome(&names[0], first), Some(Outcome::Yes));
+    assert_eq!(world.outcome(&names[0], second), Some(Outcome::No));
+    assert_eq!(world.outcome(&names[2], third), Some(Outcome::Yes));
+    assert_eq!(world.table(&names[1]), [(name.clone(), other)].into());
+    world.ask(&names[1], Request::Unregister { name });
+    world.run(REST);
+    world.assert_whole("unregistered");
+    assert!(world.table(&names[0]).is_empty());
+}
+
+#[test]
+fn sync_waits_for_nodes_that_are_connected_and_never_for_ever() {
+    for seed in 1..=20 {
+        let mut world = World::new(seed, &nodes(4), Overlap::Leave);
+        let names = world.names();
+        world.connect(&names[0], &names[1]);
+        world.connect(&names[2], &names[3]);
+        world.run(REST);
+        world.connect(&names[0], &names[2]);
+        let synced = world.sync(&names[0]);
+        assert_eq!(world.outcome(&names[0], synced), None);
+        if seed % 2 == 0 {
+            for _ in 0..seed {
+                world.tick();
+            }
+            world.disconnect(&names[0], &names[2]);
+        }
+        world.run(REST);
+        assert_eq!(world.outcome(&names[0], synced), Some(Outcome::Yes));
+    }
+}
+
+#[test]
+fn a_member_that_is_cut_off_from_one_leaves_and_the_others_stay_together() {
+    for seed in 1..=20 {
+        let mut world = World::new(seed, &nodes(4), Overlap::Leave);
+        let names = world.names();
+        for node in &names[1..] {
+            world.connect(&names[0], node);
+        }
+        world.run(REST);
+        world.cut(&names[1], &names[2]);
+        world.run(REST);
+        assert!(world.is_connected(&names[0], &names[3]), "the healthy ones stay together");
+        let left = [1, 2].map(|cut_off| world.known(&names[cut_off]).is_empty());
+        assert!(left.contains(&true), "one of the two left");
+        world.mend();
+        for node in &names[1..] {
+            world.connect(&names[0], node);
+        }
+        world.run(REST);
+        world.assert_whole("back again");
+    }
+}
+
+#[test]
+fn nodes_that_report_losses_as_beams_do_end_in_partitions_that_do_not_overlap() {
+    for seed in 1..=20 {
+        let mut world = World::new(seed, &nodes(5), Overlap::Report);
+        let names = world.names();
+        for node in &names[1..] {
+            world.connect(&names[0], node);
+        }
+        world.run(REST);
+        world.cut(&names[1], &names[2]);
+        world.run(REST);
+        for one in &names {
+            for other in world.known(one) {
+                let mut mine = world.known(one);
+                let mut theirs = world.known(&other);
+                mine.insert(one.clone());
+                theirs.insert(other.clone());
+                assert_eq!(mine, theirs, "partitions of {one} and {other}");
+            }
+        }
+    }
+}
+
+/// Partitions of any shape, registrations and ends of processes meanwhile; at the end the cluster is whole again.
+#[test]
+fn any_partitions_heal() {
+    let rounds = if std::env::var_os("ERLNODE_LONG").is_some() { 2000 } else { 150 };
+    for seed in 1..=rounds {
+        let count = 2 + (seed % 5) as usize;
+        let overlap = [Overlap::Leave, Overlap::Report][(seed % 2) as usize];
+        let mut world = World::new(seed, &nodes(count), overlap);
+        let names = world.names();
+        let mut pids: Vec<Pid> = Vec::new();
+        for _ in 0..60 {
+            let one = names[world.below(count as u64) as usize].clone();
+            let other = names[world.below(count as u64) as usize].clone();
+            match world.below(10) {
+                0..=3 => drop(world.connect(&one, &other)),
+                4 => world.disconnect(&one, &other),
+                5 if one != other => world.cut(&one, &other),
+                6 => world.mend(),
+                7 => {
+                    let pid = world.spawn(&one);
+                    let name = ["x", "y", "z"][world.below(3) as usize];
+                    let resolve = [Resolve::RandomExit, Resolve::NotifyAll][world.below(2) as usize].clone();
+                    world.register(&other, name, &pid, &resolve);
+                    pids.push(pid);
+                }
+                8 if !pids.is_empty() => {
+                    let place = world.below(pids.len() as u64) as usize;
+                    let pid = pids.swap_remove(place);
+                    world.kill(&pid);
+                }
+                _ => {}
+            }
+            world.run(PARTITION);
+        }
+        world.mend();
+        world.run(REST);
+        if overlap == Overlap::Report {
+            // The algorithm of OTP, against which losses that cross each other are not enough.
+            continue;
+        }
+        // Those who left come back: everybody connects to the first, as keepers do.
+        for _ in 0..6 {
+            for node in &names[1..] {
+                world.connect(&names[0], node);
+            }
+            world.run(REST);
+        }
+        world.assert_whole(&format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn garbage_is_said_once_and_changes_nothing() {
+    let mut world = World::new(3, &nodes(3), Overlap::Leave);
+    let names = world.names();
+    world.connect(&names[0], &names[1]);
+    world.connect(&names[0], &names[2]);
+    world.run(REST);
+    let garbage = [
+        Term::atom("hello"),
+        Term::from(42),
+        Term::tuple([Term::atom("$gen_cast"), Term::atom("boo")]),
+        wire::cast("init_connect", [1.into(), 2.into(), 3.into()]),
+        wire::cast("exchange", [(&names[1]).into(), Term::atom("names"), Term::nil(), 1.into()]),
+        wire::cast("resolved", [(&names[1]).into()]),
+        wire::cast("new_nodes", [1.into(), 2.into(), 3.into(), 4.into(), 5.into()]),
+        wire::info("lost_connection", [1.into(), 2.into(), 3.into(), 4.into()]),
+        wire::info("stop", []),
+    ];
+    for _ in 0..100 {
+        for message in &garbage {
+            world.deliver(&names[1], &names[0], message);
+        }
+        // In the name of another.
+        world.deliver(&names[1], &names[0], &wire::in_sync(&names[2]));
+        world.deliver(&names[1], &names[0], &wire::info("remove_connection", [(&names[2]).into()]));
+    }
+    let liar = Pid { node: names[1].clone(), id: 99, serial: 0, creation: 1 };
+    for request in [Term::atom("stop"), Term::atom("disconnect"), wire::info("set_lock", [Term::atom("x")])] {
+        assert_eq!(world.call(&liar, &names[0], &request), None);
+    }
+    world.run(REST);
+    world.assert_whole("after garbage");
+    assert_eq!(world.log.len(), 3, "{:?}", world.log);
+}
+
+#[test]
+fn a_flood_of_names_and_locks_is_bounded() {
+    let mut world = World::new(4, &nodes(2), Overlap::Leave);
+    let names = world.names();
+    world.connect(&names[0], &names[1]);
+    world.run(REST);
+    let liar = world.spawn(&names[1]);
+    // Names of processes on nodes that do not exist: each would be called.
+    for number in 0..1000 {
+        let stranger = Pid { node: Atom::new(&format!("s{number}@h")).unwrap(), ..liar.clone() };
+        let request = wire::info("register", [number.into(), stranger.into(), Term::nil()]);
+        assert_eq!(world.call(&liar, &names[0], &request), Some(Term::atom("yes")));
+    }
+    let long = Term::binary(vec![0; 1 << 20]);
+    let set = |resource: Term| wire::info("set_lock", [Term::tuple([resource, Term::atom("me")])]);
+    assert_eq!(world.call(&liar, &names[0], &set(long)), Some(false.into()));
+    for number in 0..70_000 {
+        world.call(&liar, &names[0], &set(number.into()));
+    }
+    assert_eq!(world.machine(&names[0]).locks.len(), 1 << 16);
+    world.crash(&names[1]);
+    assert_eq!(world.machine(&names[0]).locks.len(), 0);
+}
