@@ -21,6 +21,8 @@ mod keeper;
 pub(crate) mod links;
 pub mod mailbox;
 pub mod message;
+#[cfg(any(test, fuzzing))]
+pub mod model;
 mod monitors;
 mod peers;
 pub mod process;

@@ -1,12 +1,12 @@
 //! Control tuples. Promise: what decodes encodes again to the same tuple, and no count or length is believed.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use bytes::Bytes;
 use erlnode::proto::control::{Control, Names};
 use erlnode::term::Atom;
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+/// One input.
+pub fn run(data: &[u8]) {
     let names = Names { ours: Atom::from_static("ours@localhost"), peer: Atom::from_static("peer@localhost") };
     let atoms = [Atom::from_static("cached"), Atom::from_static("peer@localhost")];
     let message = Bytes::copy_from_slice(data);
@@ -19,4 +19,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(whole, again.len());
     assert_eq!(control, back);
     assert_eq!(control.has_payload(), back.has_payload());
-});
+}
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run(data));

@@ -1,13 +1,13 @@
 //! epmd from both sides: the server gets any requests, the client any replies.
 //! Promise: the server's table is bounded by its clients, and every answer of ours can be read by our client.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use erlnode::proto::epmd::{
     names_port, parse_alive2, parse_names, parse_port2, split_request, Answer, Framed, Request, Server,
 };
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+/// One input.
+pub fn run(data: &[u8]) {
     let _ = parse_alive2(data);
     let _ = parse_port2(data);
     let _ = parse_names(data);
@@ -49,4 +49,7 @@ fuzz_target!(|data: &[u8]| {
             }
         }
     }
-});
+}
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run(data));

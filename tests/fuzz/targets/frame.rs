@@ -1,6 +1,6 @@
 //! A whole stream of packets: lengths, headers, atom cache, fragments, control tuples, payloads.
 //! Promise: whatever a peer sends ends in messages or an error, and no more is held than arrived.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use bytes::BytesMut;
 use erlnode::proto::control::{Control, Names};
@@ -8,13 +8,13 @@ use erlnode::proto::flags::Flags;
 use erlnode::proto::frame;
 use erlnode::proto::header::{AssemblyLimits, PacketReader, Received};
 use erlnode::term::{Atom, Reader};
-use libfuzzer_sys::fuzz_target;
 
 /// Small, so that the fuzzer meets them.
 const CAP: usize = 1 << 16;
 const LIMITS: AssemblyLimits = AssemblyLimits { sequences: 8, bytes: 1 << 16, message: 1 << 15 };
 
-fuzz_target!(|data: &[u8]| {
+/// One input.
+pub fn run(data: &[u8]) {
     let [options, size, stream @ ..] = data else { return };
     let mut flags = Flags::HIDDEN_FULL;
     if options & 1 != 0 {
@@ -46,4 +46,7 @@ fuzz_target!(|data: &[u8]| {
             }
         }
     }
-});
+}
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run(data));

@@ -1,6 +1,6 @@
 //! Both roles of the handshake against a peer that sends anything, in pieces of any size.
 //! Promise: they always end in `Done`, `NeedMore` or a failure, and a peer without the cookie never gets to `Done`.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use erlnode::proto::digest::Cookie;
 use erlnode::proto::flags::Flags;
@@ -8,7 +8,6 @@ use erlnode::proto::handshake::{
     Acceptor, AcceptorParams, Decision, Framing, Initiator, InitiatorParams, OurName, PeerName, Step,
 };
 use erlnode::proto::name::NodeName;
-use libfuzzer_sys::fuzz_target;
 
 fn name(text: &str) -> NodeName {
     NodeName::new(text).unwrap()
@@ -17,7 +16,8 @@ fn name(text: &str) -> NodeName {
 /// More steps than any handshake has: a machine that goes on for ever is a finding.
 const MAX_STEPS: usize = 64;
 
-fuzz_target!(|data: &[u8]| {
+/// One input.
+pub fn run(data: &[u8]) {
     let [options, size, rest @ ..] = data else { return };
     let framing = if options & 1 == 0 { Framing::Two } else { Framing::Four };
     let piece = usize::from(*size).max(1);
@@ -80,4 +80,7 @@ fuzz_target!(|data: &[u8]| {
         }
         initiator.eof();
     }
-});
+}
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run(data));

@@ -1,10 +1,9 @@
 //! The cursor. The first half of the input chooses what to ask for, the second half is read.
 //! Promises: it never goes back or beyond the end; a wrong guess does not move it; an error is final; and `skip`
 //! agrees with walking.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use erlnode::term::Reader;
-use libfuzzer_sys::fuzz_target;
 
 /// Asks one question; true if it was answered.
 fn ask(reader: &mut Reader<'_>, question: u8) -> bool {
@@ -36,7 +35,8 @@ fn ask(reader: &mut Reader<'_>, question: u8) -> bool {
     }
 }
 
-fuzz_target!(|data: &[u8]| {
+/// One input.
+pub fn run(data: &[u8]) {
     let (questions, bytes) = data.split_at(data.len() / 2);
     let mut reader = Reader::new(bytes);
     for question in questions {
@@ -62,4 +62,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(!cut.is_empty());
         assert_eq!(skipping.position(), cutting.position());
     }
-});
+}
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run(data));

@@ -1,11 +1,10 @@
 //! Text and bytes. The input up to its first zero byte is a text, what follows is an encoded term.
 //! Promises: a text that is read is a term, and a pattern that this term matches; printed terms are read back; a limit
 //! only cuts; a pattern that does not match changes nothing; nothing fails, whatever the two are.
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use erlnode::term::format::{build, directives, matches, Pattern, Template};
 use erlnode::term::{parse, Reader, Style, Term, Text};
-use libfuzzer_sys::fuzz_target;
 
 /// Such words stand where a term has no text that could be read back, or where an atom or text mentions them.
 const UNREADABLE: [&str; 5] = ["#Pid<", "#Ref<", "#Port<", "#Fun<", "#Malformed<"];
@@ -55,7 +54,8 @@ fn matched(text: &str, bytes: &[u8]) {
     }
 }
 
-fuzz_target!(|data: &[u8]| {
+/// One input.
+pub fn run(data: &[u8]) {
     let zero = data.iter().position(|&byte| byte == 0).unwrap_or(data.len());
     let (text, bytes) = (&data[..zero], data.get(zero + 1..).unwrap_or_default());
     printed(bytes);
@@ -63,4 +63,7 @@ fuzz_target!(|data: &[u8]| {
         spelled(text);
         matched(text, bytes);
     }
-});
+}
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run(data));
