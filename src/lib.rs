@@ -42,3 +42,5 @@ pub use node::{
 };
 #[cfg(feature = "node")]
 pub use service::{global::GlobalLock, global::Resolve, pg::Pg, pubsub::PubSub};
+#[cfg(feature = "node")]
+pub use {net::discovery, node::discovery::Discovery};

@@ -1,6 +1,7 @@
 //! Sockets and timers under the protocol, on tokio.
 
 pub(crate) mod dial;
+pub mod discovery;
 pub mod epmd;
 pub mod epmd_server;
 pub(crate) mod hang_up;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::error::{Error, Result};
 use crate::net::epmd::EpmdConfig;
 use crate::net::tls::Tls;
 use crate::proto::header::DEFAULT_ATOM_LIMIT;
@@ -127,6 +128,40 @@ impl Config {
             mailbox_bytes: DEFAULT_MAILBOX_BYTES,
             atom_cache: true,
             atom_limit: DEFAULT_ATOM_LIMIT,
+        }
+    }
+
+    /// Options as the environment of a container gives them: `ERLNODE_NAME` (or `RELEASE_NODE`, as Elixir's releases call
+    /// it), `ERLNODE_COOKIE` (or `RELEASE_COOKIE`) or `ERLNODE_COOKIE_FILE`, `ERLNODE_PORT` (a fixed port), `ERLNODE_VISIBLE`
+    /// (`true` or `1`). What is not set is as in [`new`](Self::new).
+    ///
+    /// # Errors
+    /// `Argument` when one of them cannot be understood.
+    pub fn from_env() -> Result<Config> {
+        Config::from_texts(|name| std::env::var(name).ok())
+    }
+
+    fn from_texts(get: impl Fn(&str) -> Option<String>) -> Result<Config> {
+        let text = |names: &[&str]| names.iter().find_map(|name| get(name)).filter(|text| !text.is_empty());
+        let mut config = Config::new(text(&["ERLNODE_NAME", "RELEASE_NODE"]).unwrap_or_default());
+        if let Some(path) = text(&["ERLNODE_COOKIE_FILE"]) {
+            config = config.cookie_file(path);
+        }
+        if let Some(cookie) = text(&["ERLNODE_COOKIE", "RELEASE_COOKIE"]) {
+            config = config.cookie(&cookie);
+        }
+        if let Some(port) = text(&["ERLNODE_PORT"]) {
+            let number = port.trim().parse().ok().filter(|port| *port != 0);
+            config = config.port(number.ok_or_else(|| {
+                Error::argument(format!("ERLNODE_PORT is \"{port}\": it must be a port from 1 to 65535"))
+            })?);
+        }
+        match text(&["ERLNODE_VISIBLE"]).as_deref() {
+            None | Some("false" | "0") => Ok(config),
+            Some("true" | "1") => Ok(config.visible(true)),
+            Some(other) => {
+                Err(Error::argument(format!("ERLNODE_VISIBLE is \"{other}\": it must be true or false")))
+            }
         }
     }
 
@@ -278,5 +313,27 @@ impl Config {
     pub fn atom_limit(mut self, atoms: usize) -> Config {
         self.atom_limit = atoms;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_gives_name_cookie_port_and_visibility() {
+        let set = |pairs: &'static [(&str, &str)]| {
+            Config::from_texts(move |wanted| {
+                pairs.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let config =
+            set(&[("ERLNODE_NAME", "a@h"), ("ERLNODE_PORT", "4711"), ("ERLNODE_VISIBLE", "true")]).unwrap();
+        assert_eq!((config.name.as_str(), config.ports, config.visible), ("a@h", (4711, 4711), true));
+        assert!(matches!(config.cookie, CookieSource::Home));
+        let config = set(&[("RELEASE_NODE", "b@h"), ("RELEASE_COOKIE", "secret")]).unwrap();
+        assert_eq!((config.name.as_str(), config.visible), ("b@h", false));
+        assert!(matches!(config.cookie, CookieSource::Given(_)));
+        assert!(set(&[("ERLNODE_PORT", "0")]).is_err() && set(&[("ERLNODE_VISIBLE", "perhaps")]).is_err());
     }
 }

@@ -6,6 +6,8 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
+
 use crate::error::Result;
 use crate::log;
 use crate::net::link::{random_between, DownReason};
@@ -37,12 +39,18 @@ impl Backoff {
     }
 }
 
-/// Keeps `peer` connected until the node is gone. It holds the node only while it works, so it never keeps it alive.
-async fn keep(node: Weak<Inner>, peer: Atom) {
+/// Keeps `peer` connected until the node is gone. It holds the node only while it works, so it never keeps it alive. Calls
+/// only while it has a place in `line`, if there is one.
+pub(crate) async fn keep(node: Weak<Inner>, peer: Atom, line: Option<Arc<Semaphore>>) {
     let mut backoff = Backoff::new();
     loop {
         let Some(inner) = node.upgrade().filter(|inner| !inner.is_stopped()) else { return };
+        let place = match &line {
+            Some(line) if inner.peers.link(&peer).is_none() => line.acquire().await.ok(),
+            _ => None,
+        };
         let outcome = inner.connect(&peer).await;
+        drop(place);
         let link = inner.peers.link(&peer);
         drop(inner);
         match (outcome, link) {
@@ -78,7 +86,7 @@ impl Inner {
                 return;
             }
         }
-        let task = self.runtime.spawn(keep(Arc::downgrade(self), peer));
+        let task = self.runtime.spawn(keep(Arc::downgrade(self), peer, None));
         self.own_task(task.abort_handle());
     }
 }

@@ -13,6 +13,7 @@
 mod aliases;
 pub mod config;
 mod cookies;
+pub mod discovery;
 pub mod events;
 mod exports;
 mod host;
@@ -121,6 +122,7 @@ pub(crate) struct Inner {
     allow: RwLock<Option<Vec<Atom>>>,
     /// Nodes that are kept connected.
     kept: Mutex<HashSet<Atom>>,
+    discoveries: Mutex<Vec<discovery::Discovery>>,
     /// Held while both sides of a link between two local processes change.
     pub(crate) local_links: Mutex<()>,
     stopped: AtomicBool,
@@ -205,6 +207,7 @@ impl Node {
             ticks: ticktime::Ticks::new(config.ticktime),
             allow: RwLock::new(config.allow.clone()),
             kept: Mutex::default(),
+            discoveries: Mutex::default(),
             local_links: Mutex::default(),
             config,
             runtime,
@@ -492,6 +495,9 @@ impl Inner {
         }
         for task in self.tasks.lock().drain(..) {
             task.abort();
+        }
+        for discovery in self.discoveries.lock().drain(..) {
+            discovery.stop();
         }
         for process in self.processes.all() {
             self.end(&process, bytes::Bytes::from_static(b"\x77\x08shutdown"));

@@ -6,6 +6,7 @@ mod certificates;
 mod comparisons;
 mod connect;
 mod connections;
+mod discovery;
 mod examples;
 mod global;
 mod groups;

@@ -2,6 +2,7 @@
 
 mod atoms;
 mod calls;
+mod discovery;
 mod groups;
 mod hostile;
 mod links;
