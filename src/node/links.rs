@@ -167,7 +167,9 @@ impl Inner {
     /// `exit(Pid, Reason)` reached `process`.
     pub(crate) fn exit2(self: &Arc<Self>, process: &Arc<Process>, from: &Pid, reason: Bytes, priority: bool) {
         if reason.as_ref() == KILL {
-            self.end(process, Bytes::from_static(KILLED));
+            if !process.is_protected() {
+                self.end(process, Bytes::from_static(KILLED));
+            }
         } else if reason.as_ref() == NORMAL && self.pid_of(process) == *from && !process.traps_exit() {
             self.end(process, reason);
         } else if let Some(reason) = receive_exit(process, from, reason, priority) {

@@ -103,6 +103,8 @@ pub(crate) struct Process {
     limits: Limits,
     /// Set by `close`; read without the lock where a moment's delay does not matter.
     ended: AtomicBool,
+    /// Set by `protect`.
+    protected: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -120,6 +122,7 @@ impl Process {
             serial,
             limits,
             ended: AtomicBool::new(false),
+            protected: AtomicBool::new(false),
             state: Mutex::new(State {
                 queue: VecDeque::new(),
                 urgent: 0,
@@ -230,6 +233,16 @@ impl Process {
         while let Some(place) = state.queue.iter().position(told) {
             state.remove(self.limits, place);
         }
+    }
+
+    /// No exit signal ends it any more, not even `kill`: it is what every node has, and a peer must not take it away.
+    pub(crate) fn protect(&self) {
+        self.protected.store(true, Ordering::Relaxed);
+        self.set_trap_exit(true);
+    }
+
+    pub(crate) fn is_protected(&self) -> bool {
+        self.protected.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_trap_exit(&self, trap: bool) -> bool {

@@ -87,8 +87,7 @@ fn start(
 /// A registered process for a service.
 fn enroll(node: &Arc<Inner>, name: &'static str) -> Result<Arc<Process>> {
     let process = node.processes.create(SERVICE_LIMITS)?;
-    // A peer's exit signal must not end what every node has.
-    process.set_trap_exit(true);
+    process.protect();
     node.processes.register(Atom::from_static(name), &process)?;
     Ok(process)
 }

@@ -175,7 +175,7 @@ impl PubSub {
     /// A process that is registered and in the group.
     fn worker(&self, name: &Atom) -> Result<Arc<Process>> {
         let process = self.node.processes.create(WORKER_LIMITS)?;
-        process.set_trap_exit(true);
+        process.protect();
         let pid = self.node.pid_of(&process);
         let registered = self.node.processes.register(name.clone(), &process);
         let joined = registered.and_then(|()| self.pg.join(&Term::Atom(name.clone()), &[pid]));

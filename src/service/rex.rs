@@ -214,7 +214,8 @@ impl Rex {
         running.waiting.answer(node, server, &result(reason.unwrap_or_default(), &reference));
         if running.blocks {
             self.blocking = false;
-            while let (false, Some((waiting, call))) = (self.blocking, self.blocked.pop_front()) {
+            while !self.blocking {
+                let Some((waiting, call)) = self.blocked.pop_front() else { break };
                 self.bytes -= call.args.len();
                 self.run(node, server, waiting, call, true);
             }

@@ -10,6 +10,7 @@ mod messages;
 mod monitors;
 mod peer;
 mod pubsub;
+mod refusals;
 mod servers;
 mod spawning;
 mod support;

@@ -126,7 +126,7 @@ impl Core {
 /// The process of a scope, registered and told of nodes that come up.
 fn process(node: &Arc<Inner>, name: &Atom) -> Result<Arc<Process>> {
     let process = node.processes.create(SCOPE_LIMITS)?;
-    process.set_trap_exit(true);
+    process.protect();
     if let Err(error) = node.processes.register(name.clone(), &process) {
         node.end(&process, Bytes::from_static(crate::node::links::NORMAL));
         return Err(error);
