@@ -11,7 +11,7 @@ PARTS   ?=
 
 export PREFIX DESTDIR ONLY EXCLUDE FILTER MINUTES RELEASES PARTS
 
-.PHONY: all help setup demo test test-matrix examples install uninstall bench fuzz sanitize soak clean
+.PHONY: all help setup demo test test-matrix examples install uninstall bench fuzz sanitize soak audit clean
 
 all: ## build the shared and the static library (build/lib)
 	@scripts/setup.sh build
@@ -58,6 +58,9 @@ fuzz: ## each fuzz target for MINUTES minutes (needs a nightly toolchain and car
 sanitize: ## the tests under ThreadSanitizer, AddressSanitizer, UBSAN, valgrind, Miri and loom; PARTS=thread chooses
 	@scripts/setup.sh test
 	@scripts/sanitize.sh
+
+audit: ## licences and sources of the dependencies; known vulnerabilities where cargo-deny or cargo-audit is installed
+	@scripts/audit.sh
 
 soak: ## small and big messages for MINUTES minutes while their receiver is killed: nothing is lost without a report
 	@scripts/setup.sh test

@@ -1,7 +1,7 @@
 // The benchmarked program on erlnode's C API: answers what bench_driver.erl asks. The same file with -DUSE_EI is the
 // program on Debian's libei, so that both columns do the same work.
 //
-//     peer NODE COOKIE
+//     peer NODE COOKIE [TLS_OPTFILE]        (TLS: erlnode only)
 
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
@@ -330,9 +330,10 @@ static void flood_peer(const char *peer, int64_t count) {
 }
 
 int main(int argc, char **argv) {
-    must(argc == 3, "usage: peer NODE COOKIE");
+    must(argc == 3 || argc == 4, "usage: peer NODE COOKIE [TLS_OPTFILE]");
     erln_config *config = erln_config_new(argv[1]);
     must(erln_config_set_cookie(config, argv[2]) == ERLN_OK, "cookie");
+    if (argc > 3) must(erln_config_set_tls_optfile(config, argv[3]) == ERLN_OK, "TLS options");
     if (erln_node_start(config, &node) != ERLN_OK) {
         fprintf(stderr, "peer: %s\n", erln_last_error());
         return 1;

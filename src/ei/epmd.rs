@@ -7,6 +7,7 @@ use super::socket::{Channel, Deadline, Errno, Piece};
 use super::trace::{say, CONN, ERR};
 use std::ffi::{c_char, c_int, c_uint, c_void, CStr};
 
+/// Where epmd listens unless ERL_EPMD_PORT says otherwise.
 const DEFAULT_PORT: u16 = 4369;
 /// The longest name that a request has room for.
 const MAX_NAME: usize = 508;

@@ -113,7 +113,8 @@ impl Outgoing {
         let (one, _other) = std::os::unix::net::UnixStream::pair().expect("a pair of sockets");
         one.set_nonblocking(true).expect("a socket that does not wait");
         let stream = std::net::TcpStream::from(std::os::fd::OwnedFd::from(one));
-        Outgoing(TcpStream::from_std(stream).expect("a runtime").into_split().1)
+        let half = TcpStream::from_std(stream).expect("a runtime").into_split().1;
+        Outgoing { half, tls: None }
     }
 
     fn stream(&self) -> &TcpStream {

@@ -193,6 +193,7 @@ struct Text {
     len: c_int,
 }
 
+/// Longest run of bytes with a tag of its own; the wire counts it in 16 bits.
 const MAX_STRING: c_int = 0xFFFF;
 
 impl Item for Text {

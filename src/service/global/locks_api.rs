@@ -16,6 +16,7 @@ use crate::term::{Atom, Reference, Term, Writer};
 
 /// Longest first pause before a lock is tried again; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Longest pause between two attempts, as in OTP.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// What a lock is and where it is set: `{Resource, Requester}` on some nodes.

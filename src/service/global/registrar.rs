@@ -15,6 +15,7 @@ use crate::term::{Atom, Pid, Term};
 const MAX_WAITING: usize = 65_536;
 /// Longest first pause before the lock is tried again; it doubles up to [`LONGEST_PAUSE_MS`].
 const FIRST_PAUSE_MS: u64 = 125;
+/// Longest pause between two attempts, as in OTP.
 const LONGEST_PAUSE_MS: u64 = 8000;
 
 /// What the program wants.
