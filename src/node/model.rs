@@ -170,7 +170,7 @@ impl World {
             }
             15 => self.alias(n, from, what),
             16 => {
-                assert_eq!(self.boxes[n].close(reason).is_ok(), true);
+                assert!(self.boxes[n].close(reason).is_ok());
                 self.die(n, reason);
             }
             17 => self.check_queue(n),
