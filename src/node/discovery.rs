@@ -33,6 +33,7 @@ const FIRST_CALL: Duration = Duration::from_millis(500);
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 /// The pause after a failure grows from the strategy's own, or this, to the longest.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// A strategy at work on a node. Clones are the same; it goes on until [`Discovery::stop`] or the end of the node.
