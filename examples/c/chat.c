@@ -1,5 +1,8 @@
 // Chat by distributed tasks: kate prints what she hears, moebi answers everything with "chicken?".
 //
+//     chat --name kate@localhost --cookie secret
+//     chat --name moebi@localhost --cookie secret
+//
 //     # on alex, with {Task.Supervisor, name: Chat.TaskSupervisor} running:
 //     iex(alex@localhost)> Task.Supervisor.async({Chat.TaskSupervisor, :"kate@localhost"}, Chat, :receive_message, ["hi"])
 //                          |> Task.await()                                          # prints hi on kate
@@ -10,9 +13,6 @@
 //     :ok
 //
 // With --say TEXT --to NODE it plays alex: TEXT is printed there, and chicken? here when moebi hears it.
-//
-// A task is a process of its own: here a mailbox and a thread. Its supervisor is asked to start it, and then the process that
-// asked sends it the work.
 
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
@@ -23,171 +23,95 @@
 #define SUPERVISOR "Elixir.Chat.TaskSupervisor"
 #define CHAT "Elixir.Chat"
 
+// Tasks that may run at a time; moebi's wait for others.
+#define THREADS 4
+
 static erln_node node;
 
-// Task.Supervisor.async(...) |> Task.await(): the supervisor of `peer` starts a task, we send it the work and wait for its result.
-static bool run_over_there(const char *peer, const char *function, const erln_bytes *args) {
+// Task.Supervisor.async(...) |> Task.await(): a task on `peer` prints `text`; with `sender` moebi answers there.
+static bool send_message(const char *peer, const char *text, const char *sender) {
     erln_mailbox box;
-    erln_name self_name;
-    erln_pid self, task;
-    erln_ref ref;
-    erln_msg *reply;
+    erln_task task;
+    erln_msg *end;
+    erln_to supervisor = erln_to_remote(SUPERVISOR, peer);
+    erln_status status;
     bool done = false;
     if (erln_mailbox_open(node, NULL, NULL, &box) != ERLN_OK) return false;
-    erln_node_name(node, &self_name);
-    erln_mailbox_pid(box, &self);
-    if (erln_call(box, erln_to_remote(SUPERVISOR, peer), PATIENCE_MS, &reply,
-                  "{start_task, [{~a, ~p, ~p}, monitor], temporary, nil}", self_name.text, &self, &self) == ERLN_OK) {
-        bool started = erln_match(reply, "{ok, ~p}", &task);
-        erln_msg_free(reply);
-        if (started && erln_monitor(box, erln_to_pid(&task), ERLN_ALIAS_REPLY_DEMONITOR, &ref) == ERLN_OK &&
-            erln_send(box, erln_to_pid(&task), "{~p, ~r, ~r, [~p], {~a, ~a, ~t}}", &self, &ref, &ref, &self, CHAT,
-                      function, args->ptr, args->len) == ERLN_OK &&
-            erln_mailbox_recv_ref(box, &ref, PATIENCE_MS, &reply) == ERLN_OK) {
-            // {Ref, Result}, or a DOWN with the reason.
-            done = erln_msg_kind(reply) == ERLN_MSG_MESSAGE;
-            erln_msg_free(reply);
-        }
+    if (sender != NULL) {
+        status = erln_task_async(box, supervisor, CHAT, "receive_message_for_moebi", 0, PATIENCE_MS, &task, "[~S, ~a]",
+                                 text, sender);
+    } else {
+        status = erln_task_async(box, supervisor, CHAT, "receive_message", 0, PATIENCE_MS, &task, "[~S]", text);
     }
-    if (!done) fprintf(stderr, "no task at %s: %s\n", peer, erln_last_error());
+    if (status == ERLN_OK && erln_task_await(box, &task, PATIENCE_MS, &end) == ERLN_OK) {
+        erln_bytes said;
+        done = erln_match(end, "{ok, _}");
+        if (!done && erln_msg_text(end, &said) == ERLN_OK) {
+            fprintf(stderr, "the task at %s ended: %.*s\n", peer, (int)said.len, (const char *)said.ptr);
+        }
+        erln_msg_free(end);
+    } else {
+        fprintf(stderr, "no task at %s: %s\n", peer, erln_last_error());
+    }
     erln_mailbox_close(box);
     return done;
 }
 
-// Encodes the arguments of a message, and has it delivered.
-static bool send_message(const char *peer, const char *function, const char *text, const char *sender) {
-    erln_writer *writer = erln_writer_new();
-    erln_bytes args;
-    bool done;
-    if (sender != NULL) {
-        erln_write(writer, "[~S, ~a]", text, sender);
-    } else {
-        erln_write(writer, "[~S]", text);
-    }
-    done = erln_writer_finish(writer, &args) == ERLN_OK && run_over_there(peer, function, &args);
-    erln_writer_free(writer);
-    return done;
+static void print(erln_bytes text) {
+    printf("%.*s\n", (int)text.len, (const char *)text.ptr);
+    fflush(stdout);
 }
 
-// Runs Chat:function(Args): true if there is such a function.
-static bool run_here(erln_bytes function, erln_bytes args) {
-    erln_reader reader;
+static int32_t receive_message(erln_request *request, erln_reader *args, void *data) {
+    erln_bytes text;
+    (void)data;
+    if (!erln_read_match(args, "[~S]", &text)) return ERLN_BADARG;
+    print(text);
+    erln_reply(request, "ok");
+    return ERLN_HANDLED;
+}
+
+static int32_t receive_message_for_moebi(erln_request *request, erln_reader *args, void *data) {
     erln_bytes text, sender;
     char peer[ERLN_NAME_SIZE];
-    must(erln_reader_init(&reader, args.ptr, args.len));
-    if (function.len == strlen("receive_message") && memcmp(function.ptr, "receive_message", function.len) == 0 &&
-        erln_read_match(&reader, "[~S]", &text)) {
-        printf("%.*s\n", (int)text.len, (const char *)text.ptr);
-        fflush(stdout);
-        return true;
-    }
-    if (function.len == strlen("receive_message_for_moebi") &&
-        memcmp(function.ptr, "receive_message_for_moebi", function.len) == 0 &&
-        erln_read_match(&reader, "[~S, ~a]", &text, &sender) && sender.len < sizeof peer) {
-        printf("%.*s\n", (int)text.len, (const char *)text.ptr);
-        fflush(stdout);
-        memcpy(peer, sender.ptr, sender.len);
-        peer[sender.len] = 0;
-        return send_message(peer, "receive_message", "chicken?", NULL);
-    }
-    return false;
+    (void)data;
+    if (!erln_read_match(args, "[~S, ~a]", &text, &sender) || sender.len >= sizeof peer) return ERLN_BADARG;
+    memcpy(peer, sender.ptr, sender.len);
+    peer[sender.len] = 0;
+    print(text);
+    // Unanswered, the task would end as if it was killed.
+    if (send_message(peer, "chicken?", NULL)) erln_reply(request, "ok");
+    return ERLN_HANDLED;
 }
 
-struct task {
-    erln_mailbox box;
-    erln_pid owner;
+struct running {
+    erln_server *server;
+    erln_mailbox functions;
 };
 
-static void exit_with(erln_mailbox box, const char *reason) {
-    erln_writer *writer = erln_writer_new();
-    erln_bytes term;
-    if (erln_write_erlang(writer, reason) && erln_writer_finish(writer, &term) == ERLN_OK) {
-        erln_mailbox_exit(box, term.ptr, term.len);
-    }
-    erln_writer_free(writer);
-}
-
-// A task: waits for its work, does it, sends the result and ends.
-static void *task_main(void *data) {
-    struct task task = *(struct task *)data;
-    erln_msg *msg;
-    erln_pid from, reply_pid;
-    erln_ref owner_ref, alias;
-    erln_bytes tag, reply_to, module, function, args;
-    erln_reader reader;
-    free(data);
-    erln_monitor(task.box, erln_to_pid(&task.owner), ERLN_ALIAS_NONE, &owner_ref);
-    if (erln_mailbox_recv(task.box, PATIENCE_MS, &msg) != ERLN_OK) {
-        exit_with(task.box, "timeout");
-        return NULL;
-    }
-    if (!erln_match(msg, "{~p, ~t, ~t, _, {~a, ~a, ~t}}", &from, &tag, &reply_to, &module, &function, &args)) {
-        // The owner's DOWN, most likely.
-        exit_with(task.box, "shutdown");
-    } else if (!run_here(function, args)) {
-        exit_with(task.box, "{undef, []}");
-    } else {
-        erln_demonitor(task.box, &owner_ref, true);
-        must(erln_reader_init(&reader, reply_to.ptr, reply_to.len));
-        if (erln_read_ref(&reader, &alias)) {
-            erln_send(task.box, erln_to_alias(&alias), "{~t, ok}", tag.ptr, tag.len);
-        } else if (erln_read_pid(&reader, &reply_pid)) {
-            erln_send(task.box, erln_to_pid(&reply_pid), "{~t, ok}", tag.ptr, tag.len);
-        }
-        erln_mailbox_close(task.box);
-    }
-    erln_msg_free(msg);
-    return NULL;
-}
-
-// Starts a task for `owner`, and tells the asking process its pid.
-static void start_task(erln_mailbox supervisor, const erln_msg *call, const erln_pid *owner) {
-    struct task *task = malloc(sizeof *task);
-    erln_pid pid;
-    pthread_t thread;
-    if (task == NULL || erln_mailbox_open(node, NULL, NULL, &task->box) != ERLN_OK) {
-        free(task);
-        erln_answer(supervisor, call, "{error, max_children}");
-        return;
-    }
-    task->owner = *owner;
-    must(erln_mailbox_pid(task->box, &pid));
-    // The thread owns `task`; it may be gone before this line is over.
-    if (pthread_create(&thread, NULL, task_main, task) != 0) {
-        erln_mailbox_close(task->box);
-        free(task);
-        erln_answer(supervisor, call, "{error, max_children}");
-        return;
-    }
-    pthread_detach(thread);
-    erln_answer(supervisor, call, "{ok, ~p}", &pid);
-}
-
-// Answers what the supervisor is asked, until the node stops.
-static void *supervise(void *data) {
-    erln_mailbox supervisor = *(erln_mailbox *)data;
-    erln_msg *msg;
-    while (erln_mailbox_recv(supervisor, ERLN_FOREVER, &msg) == ERLN_OK) {
-        erln_pid owner;
-        if (erln_match(msg, "{'$gen_call', _, {start_task, [{_, _, ~p}, monitor], _, _}}", &owner)) {
-            start_task(supervisor, msg, &owner);
-        } else if (erln_match(msg, "{'$gen_call', _, _}")) {
-            erln_answer(supervisor, msg, "{error, not_supported}");
-        }
-        erln_msg_free(msg);
-    }
+static void *run(void *data) {
+    struct running *running = data;
+    erln_server_run(running->server, running->functions, ERLN_FOREVER);
     return NULL;
 }
 
 int main(int argc, char **argv) {
     struct options options = options_of(argc, argv);
+    struct running running = {erln_server_new(NULL), {0}};
     erln_mailbox supervisor;
-    pthread_t thread;
+    pthread_t threads[THREADS];
     bool fine = true;
     watch_signals();
     node = start_node(options);
+    must(erln_server_function(running.server, CHAT, "receive_message", 1, receive_message));
+    must(erln_server_function(running.server, CHAT, "receive_message_for_moebi", 2, receive_message_for_moebi));
+    must(erln_mailbox_open(node, NULL, NULL, &running.functions));
+    must(erln_server_export(running.server, running.functions));
+    for (int n = 0; n < THREADS; n++) {
+        if (pthread_create(&threads[n], NULL, run, &running) != 0) return 1;
+    }
     must(erln_mailbox_open(node, SUPERVISOR, NULL, &supervisor));
-    if (pthread_create(&thread, NULL, supervise, &supervisor) != 0) return 1;
+    must(erln_task_supervise(supervisor, 0, 3, 5));
     if (options.say == NULL || options.to == NULL) {
         say_ready(node);
         wait_for_end();
@@ -195,11 +119,12 @@ int main(int argc, char **argv) {
         // Moebi answers by running a task here, before ours is done.
         erln_name self;
         must(erln_node_name(node, &self));
-        fine = send_message(options.to, "receive_message_for_moebi", options.say, self.text);
+        fine = send_message(options.to, options.say, self.text);
     } else {
-        fine = send_message(options.to, "receive_message", options.say, NULL);
+        fine = send_message(options.to, options.say, NULL);
     }
     must(erln_node_stop(node));
-    pthread_join(thread, NULL);
+    for (int n = 0; n < THREADS; n++) pthread_join(threads[n], NULL);
+    erln_server_free(running.server);
     return fine ? 0 : 1;
 }

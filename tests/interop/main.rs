@@ -22,6 +22,7 @@ mod scenarios;
 mod spawning;
 mod streams;
 mod support;
+mod tasks;
 mod tls;
 mod trouble;
 mod workshop;

@@ -281,6 +281,7 @@ erln_status erln_unalias(erln_mailbox mailbox, const erln_ref *alias);
 
 // Spawn and requests
 erln_status erln_export(erln_mailbox mailbox, const char *module, const char *function, int32_t arity);
+erln_status erln_task_supervise(erln_mailbox mailbox, size_t max_children, size_t max_restarts, uint32_t max_seconds);
 erln_status erln_unexport(erln_node node, const char *module, const char *function, int32_t arity);
 erln_status erln_spawn(erln_mailbox mailbox, const char *peer, const char *module, const char *function, const
     uint8_t *args, size_t len, uint32_t flags, int32_t timeout_ms, erln_pid *out, erln_ref *out_ref);
@@ -714,6 +715,10 @@ def unalias(mailbox: int, reference: Reference) -> None:
 
 def export(mailbox: int, module: str, function: str, arity: Optional[int]) -> None:
     check(lib.erln_export(mailbox, _text(module), _text(function), -1 if arity is None else arity))
+
+
+def task_supervise(mailbox: int, max_children: int, max_restarts: int, max_seconds: int) -> None:
+    check(lib.erln_task_supervise(mailbox, max_children, max_restarts, max_seconds))
 
 
 def unexport(node: int, module: str, function: str, arity: Optional[int]) -> None:

@@ -114,12 +114,6 @@ class Exports:
         else:
             self.workers.run(functools.partial(_run, function, request))
 
-    def call(self, function: Function, args: List[Term]) -> Any:
-        """Runs an exported function here and waits for it, for tasks."""
-        if function in self._loops:
-            return asyncio.run_coroutine_threadsafe(function(*args), self._loops[function]).result()
-        return function(*args)
-
 
 def _run(function: Function, request: Request) -> None:
     """Runs a function on this thread and answers."""

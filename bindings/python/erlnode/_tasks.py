@@ -6,142 +6,64 @@ runs ``M:F`` here, if it is exported. `Task` is a task of ours under a superviso
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Optional, Sequence, Tuple, Union
 
+from . import _abi
 from ._calls import ended
-from ._errors import ClosedError, Error, RemoteError, Timeout
-from ._mailbox import NORMAL, Mailbox
-from ._server import GenServer, Sender, crash_reason
+from ._errors import ClosedError, RemoteError, Timeout
+from ._mailbox import Mailbox
 from ._terms import Atom, Pid, Reference, Term
 
 if TYPE_CHECKING:
     from ._mailbox import Target
+    from ._node import Node
 
-OK, ERROR, MONITOR, SHUTDOWN = Atom("ok"), Atom("error"), Atom("monitor"), Atom("shutdown")
+OK, ERROR, MONITOR, EXIT = Atom("ok"), Atom("error"), Atom("monitor"), Atom("exit")
+SHUTDOWN, KILL, KILLED = Atom("shutdown"), Atom("kill"), Atom("killed")
 TEMPORARY, TRANSIENT, PERMANENT = Atom("temporary"), Atom("transient"), Atom("permanent")
 
-#: How long a task waits to be told what to do, as Elixir's do.
-BRIEFING_SECONDS = 5.0
-#: A task that is restarted more often than this within these seconds is given up, as by Elixir's default.
-MAX_RESTARTS, RESTART_SECONDS = 3, 5.0
 
-
-class TaskSupervisor(GenServer):
+class TaskSupervisor:
     """Runs tasks for peers: ``TaskSupervisor().start(node, "Elixir.Chat.TaskSupervisor")``.
 
-    A task may only run what `Node.export` allows; anything else ends it with ``undef``.
+    A task runs what `Node.export` allows, where its calls run too (on the node's workers, or in the event loop of an ``async
+    def``); anything else ends it with ``undef``. The supervisor itself is the library's: it is never blocked by tasks that hang,
+    and nothing that is sent to it ends it. More than ``max_restarts`` restarts in ``max_seconds`` do, with reason ``shutdown``.
     """
 
-    def __init__(self, max_children: Optional[int] = None) -> None:
+    node: "Node"
+    mailbox: Mailbox
+
+    def __init__(self, max_children: Optional[int] = None, max_restarts: int = 3, max_seconds: int = 5) -> None:
+        if max_children is not None and max_children < 1:
+            raise ValueError(f"at least one child, not {max_children}")
         self.max_children = max_children
-        self._children: Dict[Pid, Mailbox] = {}
+        self._restarts = max_restarts, max_seconds
 
-    def handle_call(self, request: Term, sender: Sender) -> Any:
-        word = request[0] if type(request) is tuple and request else request
-        if word is Atom("start_task") and len(request) == 4:
-            return self._start_task(request[1], request[2])
-        if word is Atom("which_children"):
-            return [(Atom("undefined"), pid, Atom("worker"), [Atom("Elixir.Task.Supervised")]) for pid in self._alive()]
-        if word is Atom("count_children"):
-            count = len(self._alive())
-            counts = {"active": count, "specs": count, "supervisors": 0, "workers": count}
-            return {Atom(key): value for key, value in counts.items()}
-        if word is Atom("terminate_child") and len(request) == 2:
-            child = self._children.pop(request[1], None)
-            if child is None:
-                return ERROR, Atom("not_found")
-            child.close(SHUTDOWN)
-            return OK
-        return super().handle_call(request, sender)
+    def start(self, node: "Node", name: Union[None, Atom, str] = None) -> "TaskSupervisor":
+        """Starts it under a name; peers may ask it when this returns."""
+        self.node = node
+        self.mailbox = node.mailbox(name)
+        _abi.task_supervise(self.mailbox._handle, self.max_children or 0, *self._restarts)
+        return self
 
-    def terminate(self, reason: Term) -> None:
-        for child in self._alive().values():
-            child.close(SHUTDOWN)
+    @property
+    def pid(self) -> Pid:
+        """Its pid."""
+        return self.mailbox.pid
 
-    def _alive(self) -> Dict[Pid, Mailbox]:
-        self._children = {pid: child for pid, child in list(self._children.items()) if not child.closed}
-        return self._children
-
-    def _start_task(self, args: List[Term], restart: Term) -> Term:
-        if self.max_children is not None and len(self._alive()) >= self.max_children:
-            return ERROR, Atom("max_children")
-        if len(self._children) % 256 == 255:
-            self._alive()
-        child = self._new_child()
-        if len(args) == 2:
-            # The caller tells what to run in a message of its own.
-            owner, monitor = args[0][2], args[1] is MONITOR
-            self.node._exports.workers.run(lambda: self._briefed(child, owner, monitor))
-        else:
-            self.node._exports.workers.run(lambda: self._told(child, args[2], restart))
-        return OK, child.pid
-
-    def _new_child(self) -> Mailbox:
-        child = self.node._own_mailbox()
-        self._children[child.pid] = child
-        return child
-
-    def _briefed(self, child: Mailbox, owner: Pid, monitor: bool) -> None:
-        """Waits for ``{Owner, Ref, ReplyTo, Callers, {M, F, Args}}``, runs that, and sends ``{Ref, Result}``."""
+    def stop(self) -> None:
+        """Ends it and its tasks, with reason ``shutdown``. A function that runs goes on, but nobody gets its result."""
         try:
-            reference = child.monitor(owner) if monitor else None
-            deadline = time.monotonic() + BRIEFING_SECONDS
-            while True:
-                message = child.receive(max(0.0, deadline - time.monotonic()))
-                if type(message) is tuple and message and message[0] == owner and len(message) == 5:
-                    break
-                if type(message) is tuple and len(message) == 5 and message[1] == reference:
-                    self._end(child, (SHUTDOWN, message[4]))
-                    return
-            if reference is not None:
-                child.demonitor(reference)
-            _, tag, reply_to, _, function = message
-            reason, result = self._apply(function)
-            if reason is NORMAL:
-                child.send(reply_to, (tag, result))
-            self._end(child, reason)
-        except Timeout:
-            self._end(child, Atom("timeout"))
-        except ClosedError:
-            self._children.pop(child.pid, None)  # somebody ended the task
-        except Error as error:
-            self._end(child, crash_reason(error))
-
-    def _told(self, child: Mailbox, function: Term, restart: Term) -> None:
-        """Runs a task whose result nobody waits for, again and again if it is to be."""
-        began: List[float] = []
-        while True:
-            reason, _ = self._apply(function)
-            again = restart is PERMANENT or (restart is TRANSIENT and reason is not NORMAL)
-            stopped = child.closed
-            self._end(child, reason)
-            now = time.monotonic()
-            began = [start for start in began if now - start < RESTART_SECONDS] + [now]
-            if not again or stopped or self._ended is not None or len(began) > MAX_RESTARTS:
-                return
-            try:
-                child = self._new_child()
-            except ClosedError:
-                return
-
-    def _end(self, child: Mailbox, reason: Term) -> None:
-        self._children.pop(child.pid, None)
-        try:
-            child.close(reason)
+            self.mailbox.close(SHUTDOWN)
         except ClosedError:
             pass
 
-    def _apply(self, function: Term) -> Tuple[Term, Term]:
-        """Runs ``{M, F, Args}``: the exit reason, and the result where that is ``normal``."""
-        module, name, args = function
-        implementation = self.node._exports.find(str(module), str(name))
-        if implementation is None:
-            return (Atom("undef"), [(module, name, args, [])]), None
-        try:
-            return NORMAL, self.node._exports.call(implementation, args)
-        except BaseException as error:
-            return crash_reason(error), None
+    def __enter__(self) -> "TaskSupervisor":
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self.stop()
 
 
 class Task:
@@ -166,30 +88,100 @@ class Task:
         timeout: Optional[float] = 5.0,
     ) -> "Task":
         """``Task.Supervisor.async_nolink`` (``async`` with ``link``): runs ``module:function(*args)`` there."""
-        owner = (Atom(box.node.name), box.pid, box.pid)
-        request = (Atom("start_task"), [owner, MONITOR], TEMPORARY, None)
-        answer = box.call(supervisor, request, timeout)
-        if answer[0] is not OK:
-            raise RemoteError(answer[1])
-        pid = answer[1]
+        pid = _started(box.call(supervisor, (Atom("start_task"), [_owner(box), MONITOR], TEMPORARY, None), timeout))
         if link:
             box.link(pid)
         reference = box.monitor(pid, alias="demonitor")
         box.send(pid, (box.pid, reference, reference, [box.pid], (Atom(module), Atom(function), list(args))))
         return cls(box, pid, reference)
 
-    def result(self, timeout: Optional[float] = 5.0) -> Term:
-        """``Task.await``: waits for the result. Raises what ended the task instead of it."""
-        try:
-            kind, message, _ = self._box.receive_message(timeout, self._reference)
-        except Timeout:
-            raise Timeout(f"timeout: the task {self.pid!r} did not end in {timeout} s") from None
-        if kind == "down":
-            ended(message[4], self.pid)
-        self._box.demonitor(self._reference)
-        return message[1]
+    @staticmethod
+    def start_child(
+        box: Mailbox,
+        supervisor: "Target",
+        module: Union[Atom, str],
+        function: Union[Atom, str],
+        args: Sequence[Term] = (),
+        *,
+        restart: Atom = TEMPORARY,
+        timeout: Optional[float] = 5.0,
+    ) -> Pid:
+        """``Task.Supervisor.start_child``: a task whose result nobody waits for."""
+        # The form that all releases understand: the work comes with the request.
+        work = Atom(module), Atom(function), list(args)
+        request = (Atom("start_task"), [_owner(box), [box.pid], work], restart, None)
+        return _started(box.call(supervisor, request, timeout))
 
-    def shutdown(self, reason: Term = SHUTDOWN) -> None:
-        """``Task.shutdown``: ends the task; its result is not wanted any more."""
+    def result(self, timeout: Optional[float] = 5.0) -> Term:
+        """``Task.await``: waits for the result. Raises what ended the task instead of it; after `Timeout` nobody waits any more,
+        and a late result is dropped."""
+        try:
+            end = self._end(timeout)
+        except Timeout:
+            self._forget()
+            raise Timeout(f"timeout: the task {self.pid!r} did not end in {timeout} s") from None
+        return self._value(end)
+
+    async def result_async(self, timeout: Optional[float] = 5.0) -> Term:
+        """`result`, awaited."""
+        try:
+            message = await self._box.receive_async(timeout, self._reference)
+        except Timeout:
+            self._forget()
+            raise Timeout(f"timeout: the task {self.pid!r} did not end in {timeout} s") from None
+        # {Ref, Result}, or {'DOWN', Ref, process, Pid, Reason}
+        return self._value(("message" if len(message) == 2 else "down", message))
+
+    def yield_(self, timeout: Optional[float] = 5.0) -> Optional[Tuple[Atom, Term]]:
+        """``Task.yield``: ``(ok, result)``, ``(exit, reason)``, or None when the time is over; then it may be asked again."""
+        try:
+            return self._told(self._end(timeout))
+        except Timeout:
+            return None
+
+    def shutdown(self, timeout: Optional[float] = 5.0) -> Optional[Tuple[Atom, Term]]:
+        """``Task.shutdown``: ends the task and waits for that; after ``timeout`` it is killed, with 0 at once. None, or what it
+        ended with before it could be stopped."""
+        self._box.unlink(self.pid)
+        end: Optional[Tuple[str, Term]] = None
+        if timeout != 0:
+            self._box.exit(self.pid, SHUTDOWN)
+            try:
+                end = self._end(timeout)
+            except Timeout:
+                pass
+        if end is None:
+            self._box.exit(self.pid, KILL)
+            end = self._end(None)
+        told = self._told(end)
+        return None if told in ((EXIT, SHUTDOWN), (EXIT, KILLED)) else told
+
+    def _end(self, timeout: Optional[float]) -> Tuple[str, Term]:
+        kind, message, _ = self._box.receive_message(timeout, self._reference)
+        return kind, message
+
+    def _forget(self) -> None:
         self._box.demonitor(self._reference)
-        self._box.exit(self.pid, reason)
+
+    def _told(self, end: Tuple[str, Term]) -> Tuple[Atom, Term]:
+        kind, message = end
+        if kind == "down":
+            return EXIT, message[4]
+        self._forget()
+        return OK, message[1]
+
+    def _value(self, end: Tuple[str, Term]) -> Term:
+        word, value = self._told(end)
+        return value if word is OK else ended(value, self.pid)
+
+
+def _owner(box: Mailbox) -> Tuple[Atom, Pid, Pid]:
+    """Who asks, as Elixir tells it."""
+    return Atom(box.node.name), box.pid, box.pid
+
+
+def _started(answer: Term) -> Pid:
+    """The pid of a task that was started."""
+    if type(answer) is tuple and len(answer) == 2 and answer[0] is OK:
+        return answer[1]  # type: ignore[no-any-return]
+    raise RemoteError(answer[1] if type(answer) is tuple and len(answer) == 2 else answer)

@@ -324,16 +324,58 @@ class Tasks(Pair):
 
     def test_a_task_nobody_waits_for_is_restarted_as_asked(self) -> None:
         ran = []
-        self.b.export("m", "count")(lambda: ran.append(1) or (OK if len(ran) > 2 else 1 // 0))
+        third = threading.Event()
+
+        def count() -> Any:
+            ran.append(1)
+            if len(ran) < 3:
+                raise ZeroDivisionError
+            third.set()
+            return OK
+
+        self.b.export("m", "count")(count)
         with self.a.mailbox() as box:
-            owner = (Atom(self.a.name), box.pid, box.pid)
-            function = (Atom("m"), Atom("count"), [])
-            request = (Atom("start_task"), [owner, [box.pid], function], Atom("transient"), None)
-            self.assertIs(box.call(self.to, request)[0], OK)
-            deadline = time.monotonic() + 5
-            while len(ran) < 3 and time.monotonic() < deadline:
+            Task.start_child(box, self.to, "m", "count", restart=Atom("transient"))
+            self.assertTrue(third.wait(5))
+            while self.a.call(self.to, Atom("which_children")):
                 time.sleep(0.001)
             self.assertEqual(len(ran), 3)
+
+    def test_yield_may_be_asked_again_and_shutdown_tells_what_was_faster(self) -> None:
+        go = threading.Event()
+        self.addCleanup(go.set)
+        self.b.export("m", "wait")(lambda: go.wait(20) and OK)
+        with self.a.mailbox() as box:
+            task = Task.start(box, self.to, "m", "wait")
+            self.assertIsNone(task.yield_(0.01))
+            go.set()
+            self.assertEqual(task.yield_(5), (OK, OK))
+            task = Task.start(box, self.to, "m", "double", [4])
+            self.assertEqual(box.call(self.to, Atom("bogus"))[0], Atom("error"))
+            self.assertIn(task.shutdown(5), [None, (OK, 8)])
+            with self.assertRaises(Timeout):
+                box.receive(0)
+            go.clear()
+            hanging = Task.start(box, self.to, "m", "wait", link=True)
+            self.assertIsNone(hanging.shutdown(0))
+            late = Task.start(box, self.to, "m", "wait")
+            with self.assertRaises(Timeout):
+                late.result(0.01)
+
+    def test_coroutines_run_as_tasks_and_wait_for_tasks(self) -> None:
+        @self.b.export("m")
+        async def slowly(x: Any) -> Any:
+            await asyncio.sleep(0.001)
+            return current_request().caller, x
+
+        async def main() -> None:
+            with self.a.mailbox() as box:
+                task = Task.start(box, self.to, "m", "slowly", [5])
+                self.assertEqual(await task.result_async(5), (box.pid, 5))
+                with self.assertRaises(RemoteError):
+                    await Task.start(box, self.to, "m", "fail").result_async(5)
+
+        asyncio.run(main())
 
 
 if __name__ == "__main__":
