@@ -175,7 +175,7 @@ static void call(erln_node node, const char *peer) {
         must(erln_writer_finish(args, &list));
         must(erln_erpc(box, peer, "math", "sqrt", list.ptr, list.len, PATIENCE_MS, &reply));
         if (erln_match(reply, "{return, ~d}", &result)) {
-            printf("sqrt(%g) = %.16g\n", numbers[n], result);
+            printf("sqrt(%g) = %.17g\n", numbers[n], result);
         } else if (erln_match(reply, "{error, ~t, _}", &text)) {
             char reason[64];
             must(erln_print(text.ptr, text.len, ERLN_ERLANG, reason, sizeof reason, NULL));

@@ -10,6 +10,7 @@ mod discovery;
 mod examples;
 mod global;
 mod groups;
+mod kv;
 mod leaders;
 mod links;
 mod messages;

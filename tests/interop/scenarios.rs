@@ -22,6 +22,8 @@ in_languages! {
     what_we_run_on_a_beam_prints_here: c python;
     what_they_print_on_our_console_appears_here: c python;
     calls_and_casts_are_answered: c python;
+    a_server_answers_as_a_gen_server_does: c python;
+    they_play_together_without_a_beam: c python;
     a_task_runs_here_and_moebi_answers_with_one_over_there: c python;
     we_play_alex_and_the_task_runs_over_there: c python;
 }
@@ -98,6 +100,61 @@ fn calls_and_casts_are_answered(language: &str) {
     assert!(error.contains("undef"), "{error}");
     let gone = alex.type_line("GenServer.call({Nobody, :ours@localhost}, :hello)");
     assert!(gone.contains("no process"), "{gone}");
+}
+
+/// Scenario 9, further: whatever asks a GenServer.
+fn a_server_answers_as_a_gen_server_does(language: &str) {
+    let cluster = Cluster::new();
+    let _ours = cluster.example(language, "calc", &[]);
+    let mut alex = cluster.beam("alex");
+    for (code, expected) in [
+        ("GenServer.call({Calc, OURS}, {:add, 1, 2})", "3"),
+        ("GenServer.cast({Calc, OURS}, {:store, 5})", ":ok"),
+        ("GenServer.call({Calc, OURS}, :recall)", "5"),
+        ("GenServer.multi_call([OURS], Calc, :recall)", "{[\"ours@localhost\": 5], []}"),
+        (":gen_statem.call({Calc, OURS}, :recall)", "5"),
+        (":gen_server.send_request({Calc, OURS}, :recall) |> :gen_server.wait_response(5000)", "{:reply, 5}"),
+        ("GenServer.call({Calc, OURS}, {:later, 20})", ":late"),
+        ("try do GenServer.call({Calc, OURS}, {:later, 300}, 20) catch :exit, {r, _} -> r end", ":timeout"),
+        (":sys.get_state({Calc, OURS})", "%{value: 5}"),
+        ("elem(:sys.get_status({Calc, OURS}), 0)", ":status"),
+        (":sys.suspend({Calc, OURS})", ":ok"),
+        ("try do GenServer.call({Calc, OURS}, :recall, 50) catch :exit, {r, _} -> r end", ":timeout"),
+        (":sys.resume({Calc, OURS})", ":ok"),
+        ("GenServer.call({Calc, OURS}, :recall)", "5"),
+        ("GenServer.call({Calc, OURS}, {:divide, 1, 0})", "{:error, :badarith}"),
+        ("GenServer.stop({Calc, OURS})", ":ok"),
+        ("try do GenServer.call({Calc, OURS}, :recall) catch :exit, {r, _} -> r end", ":noproc"),
+    ] {
+        let answer = alex.elixir(&code.replace("OURS", ":ours@localhost"));
+        // Older and newer releases quote atoms with an @ differently.
+        assert_eq!(answer.replace('"', ""), expected.replace('"', ""), "{code}");
+    }
+}
+
+/// Calc asks calc, alex tells kate and moebi: ours on both sides, and nobody serves epmd but we.
+fn they_play_together_without_a_beam(language: &str) {
+    let cluster = Cluster::without_epmd();
+    let _calc = cluster.example(language, "calc", &[]);
+    let (status, output) =
+        cluster.example_as(language, "calc", "asking@localhost", &["--ping", OURS]).finish();
+    assert!(status.success(), "{status}\n{output}");
+    for line in ["1 + 2 = 3", "stored 5", "sqrt(2) = 1.4142135623730951", "sqrt(-1): error: badarith"] {
+        assert!(output.contains(line), "{line} is missing:\n{output}");
+    }
+    let kate = cluster.example_as(language, "chat", "kate@localhost", &[]);
+    kate.wait_ready("kate@localhost");
+    let moebi = cluster.example_as(language, "chat", "moebi@localhost", &[]);
+    moebi.wait_ready("moebi@localhost");
+    let (status, output) =
+        cluster.example_as(language, "chat", ALEX, &["--say", "hi", "--to", "kate@localhost"]).finish();
+    assert!(status.success(), "{status}\n{output}");
+    kate.process().wait_line("hi");
+    let (status, output) =
+        cluster.example_as(language, "chat", ALEX, &["--say", "hi", "--to", "moebi@localhost"]).finish();
+    assert!(status.success() && output.contains("chicken?"), "{status}\n{output}");
+    assert!(kate.end(Signal::Term).0.success());
+    assert!(moebi.end(Signal::Term).0.success());
 }
 
 /// What both an Elixir `alex` and an Elixir `kate` have.

@@ -9,7 +9,7 @@ import os
 import threading
 import warnings
 import weakref
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, TypeVar, Union
 
 from . import _abi, _calls, _multi, _terms
 from ._calls import AsyncCallers
@@ -106,6 +106,8 @@ class Node:
         self._own_mailbox = functools.partial(_own_mailbox, weakref.proxy(self), self._handle)
         self._callers = AsyncCallers(self._own_mailbox)
         self._exports = Exports(self._own_mailbox, workers)
+        # Mailboxes that the library serves; they live as long as the node.
+        self._supervisors: Set[Mailbox] = set()
         # By peer: whether `sys` there wraps states; see GenServer.
         self._state_forms: Dict[str, bool] = {}
         _running.add(self)

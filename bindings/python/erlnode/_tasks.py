@@ -41,9 +41,12 @@ class TaskSupervisor:
         self._restarts = max_restarts, max_seconds
 
     def start(self, node: "Node", name: Union[None, Atom, str] = None) -> "TaskSupervisor":
-        """Starts it under a name; peers may ask it when this returns."""
+        """Starts it under a name; peers may ask it when this returns. It lives until `stop`, or as long as the node."""
         self.node = node
-        self.mailbox = node.mailbox(name)
+        self.mailbox = node._own_mailbox()
+        if name is not None:
+            self.mailbox.register(name)
+        node._supervisors.add(self.mailbox)
         _abi.task_supervise(self.mailbox._handle, self.max_children or 0, *self._restarts)
         return self
 
@@ -54,6 +57,7 @@ class TaskSupervisor:
 
     def stop(self) -> None:
         """Ends it and its tasks, with reason ``shutdown``. A function that runs goes on, but nobody gets its result."""
+        self.node._supervisors.discard(self.mailbox)
         try:
             self.mailbox.close(SHUTDOWN)
         except ClosedError:

@@ -313,11 +313,11 @@ class Tasks(Pair):
             with self.assertRaises(RemoteError) as caught:
                 Task.start(box, self.to, "m", "hang")
             self.assertIs(caught.exception.reason, Atom("max_children"))
-            self.assertEqual(self.a.call(self.to, Atom("count_children"))[Atom("active")], 3)
+            self.assertEqual(dict(self.a.call(self.to, Atom("count_children")))[Atom("active")], 3)
             children = self.a.call(self.to, Atom("which_children"))
             self.assertEqual({child[1] for child in children}, {task.pid for task in tasks})
             tasks[0].shutdown()
-            while self.a.call(self.to, Atom("count_children"))[Atom("active")] == 3:
+            while dict(self.a.call(self.to, Atom("count_children")))[Atom("active")] == 3:
                 time.sleep(0.001)
             end.set()
             self.assertEqual([task.result(5) for task in tasks[1:]], [OK, OK])
