@@ -109,3 +109,80 @@ pub fn self_contained(bytes: &[u8], atoms: &[Atom]) -> Result<Vec<u8>, Malformed
         end => Err(Malformed::new("term (bytes after it)", end)),
     }
 }
+
+/// Checks the one term at the start of `bytes` as [`validate`](super::validate) does, and spells the atoms out that it
+/// takes from `atoms`: its length, and a copy unless it takes none. One pass does for most messages.
+///
+/// # Errors
+/// What a BEAM would refuse, and where.
+pub fn settle(bytes: &[u8], atoms: &[Atom]) -> Result<(usize, Option<Vec<u8>>), Malformed> {
+    if let Some(settled) = settle_flat(bytes, atoms) {
+        return Ok(settled);
+    }
+    let length = super::validate(bytes, atoms)?;
+    if atoms.is_empty() {
+        return Ok((length, None));
+    }
+    let spelled = inline(bytes.get(..length).unwrap_or_default(), atoms);
+    spelled.map(|copy| (length, Some(copy))).map_err(|what| Malformed::new(what, 0))
+}
+
+/// The short way: usual leaves in tuples and lists. `None` at anything else, wrong or not.
+fn settle_flat(bytes: &[u8], atoms: &[Atom]) -> Option<(usize, Option<Vec<u8>>)> {
+    let mut s = bytes;
+    let mut owed = 1usize;
+    let mut out: Vec<u8> = Vec::new();
+    // What stands before this is in `out`.
+    let mut copied = 0;
+    while owed > 0 {
+        owed -= 1;
+        // Bytes in front of a reference to an atom, and behind it.
+        let (before, after) = match *s {
+            [tag::SMALL_TUPLE, arity, ref rest @ ..] => {
+                owed += usize::from(arity);
+                s = rest;
+                continue;
+            }
+            [tag::LIST, a, b, c, d, ref rest @ ..] => {
+                let elements = u32::from_be_bytes([a, b, c, d]) as usize;
+                if elements >= rest.len() {
+                    return None;
+                }
+                owed += elements + 1;
+                s = rest;
+                continue;
+            }
+            [tag::ATOM_CACHE_REF, ..] => (0, 0),
+            [tag::NEW_PID, tag::ATOM_CACHE_REF, ..] => (1, 12),
+            [tag::NEWER_REFERENCE, 0, 3, tag::ATOM_CACHE_REF, ..] => (3, 16),
+            [tag::SMALL_ATOM_UTF8, len, ref rest @ ..] => {
+                let (text, rest) = rest.split_at_checked(usize::from(len))?;
+                text.is_ascii().then_some(())?;
+                s = rest;
+                continue;
+            }
+            _ => {
+                s = super::validate::leaf(s)?;
+                continue;
+            }
+        };
+        let place = bytes.len() - s.len() + before;
+        let atom = atoms.get(usize::from(*s.get(before + 1)?))?;
+        s = s.get(before + 2 + after..)?;
+        if out.capacity() == 0 {
+            out.reserve(bytes.len() + SPELLED);
+        }
+        out.extend_from_slice(bytes.get(copied..place)?);
+        put::atom_term(&mut out, atom);
+        copied = place + 2;
+    }
+    let length = bytes.len() - s.len();
+    if copied == 0 {
+        return Some((length, None));
+    }
+    out.extend_from_slice(bytes.get(copied..length)?);
+    Some((length, Some(out)))
+}
+
+/// Room for the atoms of a usual message.
+const SPELLED: usize = 48;

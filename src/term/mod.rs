@@ -34,7 +34,7 @@ mod writer;
 
 pub use atom::Atom;
 pub use id::{Pid, Port, Reference};
-pub use inline::self_contained;
+pub use inline::{self_contained, settle};
 pub use integer::{Big, Integer};
 pub use parse::parse;
 pub use print::{Style, TermText, Text};

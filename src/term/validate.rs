@@ -128,7 +128,7 @@ fn leaves(mut s: &[u8], mut left: usize) -> (&[u8], usize) {
 
 /// Steps over one of the most usual leaves, if it is right.
 #[inline(always)]
-fn leaf(s: &[u8]) -> Option<&[u8]> {
+pub(super) fn leaf(s: &[u8]) -> Option<&[u8]> {
     match *s {
         [tag::SMALL_INTEGER, _, ref rest @ ..] => Some(rest),
         [tag::INTEGER, _, _, _, _, ref rest @ ..] => Some(rest),

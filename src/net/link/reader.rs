@@ -111,16 +111,17 @@ impl Link {
         let mut control = control;
         if let Some(encoded) = &mut payload {
             // What follows the term is ignored, as a BEAM does; what is no term ends the connection, as there.
-            let length = crate::term::validate(encoded, packets.atoms())?;
-            encoded.truncate(length);
+            let (length, spelled) = crate::term::settle(encoded, packets.atoms())?;
+            match spelled {
+                Some(copy) => *encoded = copy.into(),
+                None if length <= COPY_BELOW => {
+                    *encoded = Bytes::copy_from_slice(encoded.get(..length).unwrap_or_default());
+                }
+                None => encoded.truncate(length),
+            }
         }
         if !packets.atoms().is_empty() {
-            if let Some(encoded) = &payload {
-                payload = Some(crate::term::self_contained(encoded, packets.atoms())?.into());
-            }
             expand_control(&mut control, packets.atoms())?;
-        } else if let Some(encoded) = payload.as_mut().filter(|encoded| encoded.len() <= COPY_BELOW) {
-            *encoded = Bytes::copy_from_slice(encoded);
         }
         Ok(upper.message(self, control, payload)?)
     }

@@ -345,6 +345,49 @@ fn compressed_terms_are_believed_within_limits() {
     }
 }
 
+/// One pass or three: the same terms are refused, and the same bytes come out.
+#[test]
+fn settling_is_validating_and_spelling_out() {
+    let atoms = [Atom::from_static("node@host"), Atom::from_static("x")];
+    let pid = [88, 82, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+    let reference = [&[90, 0, 3, 82, 0][..], &[0; 16]].concat();
+    let string = &b"k\x00\x02ab"[..];
+    let map = &b"t\x00\x00\x00\x01R\x01a\x02"[..];
+    let list = [&b"l\x00\x00\x00\x02R\x01"[..], &pid, b"j"].concat();
+    let samples = [
+        [&b"h\x04"[..], &pid, &reference, b"R\x01", &list].concat(),
+        [&b"h\x03"[..], &pid, string, map].concat(),
+        [&b"h\x03w\x02ok"[..], &list, b"m\x00\x00\x00\x03abc"].concat(),
+        [&b"l\x00\x00\x00\x01"[..], &list, b"R\x00"].concat(),
+        b"h\x02a\x01w\x03abc".to_vec(),
+    ];
+    let check = |bytes: &[u8], atoms: &[Atom]| {
+        let slowly = validate(bytes, atoms)
+            .and_then(|length| self_contained(&bytes[..length], atoms).map(|copy| (length, copy)));
+        let settled = settle(bytes, atoms);
+        let settled =
+            settled.map(|(length, copy)| (length, copy.unwrap_or_else(|| bytes[..length].to_vec())));
+        assert_eq!(settled.is_ok(), slowly.is_ok(), "{bytes:?}");
+        if let (Ok(settled), Ok(slowly)) = (settled, slowly) {
+            assert_eq!(settled, slowly, "{bytes:?}");
+        }
+    };
+    for sample in &samples {
+        for atoms in [&atoms[..], &atoms[..1], &[]] {
+            check(sample, atoms);
+            check(&[&sample[..], b"more"].concat(), atoms);
+            for place in 0..sample.len() {
+                check(&sample[..place], atoms);
+                for wrong in [0, 1, 3, 82, 88, 104, 106, 108, 119, 255] {
+                    let mut broken = sample.clone();
+                    broken[place] = wrong;
+                    check(&broken, atoms);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn the_atom_section_is_used_and_left_behind() {
     let atoms = [Atom::from_static("node@host"), Atom::from_static("x")];
