@@ -36,13 +36,19 @@ pub(crate) fn check(bytes: &[u8], atoms: &[Atom]) -> Result<usize, WrongAt> {
     }
 }
 
-/// The short way for most messages: usual leaves in small tuples need no stack. `None` at anything else, wrong or not.
+/// The short way for most messages: usual leaves in small tuples and lists need no stack. `None` at anything else, wrong or not.
 fn flat(bytes: &[u8], atoms: usize) -> Option<usize> {
     let mut s = bytes;
     let mut owed = 1usize;
     while owed > 0 {
         (s, owed) = match *s {
             [tag::SMALL_TUPLE, arity, ref rest @ ..] => (rest, owed - 1 + usize::from(arity)),
+            [tag::LIST, a, b, c, d, ref rest @ ..] => {
+                let elements = u32::from_be_bytes([a, b, c, d]) as usize;
+                // Each takes a byte, and so does the tail.
+                (elements < rest.len()).then_some(())?;
+                (rest, owed + elements)
+            }
             [tag::ATOM_CACHE_REF, index, ref rest @ ..] if usize::from(index) < atoms => (rest, owed - 1),
             // The quick test for atoms in `leaf` wants more bytes than the end of a short message has.
             [tag::SMALL_ATOM_UTF8, len, ref rest @ ..] => {
