@@ -45,6 +45,7 @@ impl Transport {
     /// Takes over a connected socket and switches Nagle's algorithm off: a message leaves when it is written.
     pub(crate) fn new(stream: TcpStream) -> Result<Transport> {
         stream.set_nodelay(true).map_err(|e| Error::io("cannot set TCP_NODELAY", &e))?;
+        hold_little(&stream);
         let (reader, writer) = stream.into_split();
         Ok(Transport {
             reader: Incoming { half: reader, tls: None },
@@ -105,6 +106,20 @@ impl Transport {
         self.writer.tls.as_deref()
     }
 }
+
+/// Most bytes that the kernel holds besides those on their way: what waits should wait in our queue, where ticks and
+/// short messages pass between the parts of big ones.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MAX_UNSENT: u32 = 16 << 10;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn hold_little(stream: &TcpStream) {
+    // A kernel that does not know it holds more; that is all.
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(MAX_UNSENT);
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn hold_little(_: &TcpStream) {}
 
 impl Outgoing {
     /// The end of a stream that nobody reads, for links of the simulation.

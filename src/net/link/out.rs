@@ -20,9 +20,14 @@ use crate::term::{Pid, Reference};
 const BURST_GAP: Duration = Duration::from_micros(25);
 /// Length of a burst after which appending beats writing.
 const BURST_LENGTH: u32 = 4;
-/// How much of a big message waits in the queue at a time: enough for the kernel, little enough that other senders'
-/// messages and ticks are not held up.
-const AHEAD: usize = 256 << 10;
+/// How much of a big message waits in the queue at a time, at least (and at first) and at most: enough for the kernel,
+/// little enough that other senders' messages and ticks are not held up.
+const MIN_AHEAD: usize = 4 << 10;
+const MAX_AHEAD: usize = 256 << 10;
+/// A queue that empties faster than this may be longer, and one that takes longer than that should be shorter: over
+/// 1 Mbit/s a single fragment takes half a second, and everybody else waits behind it.
+const FAST: Duration = Duration::from_millis(10);
+const SLOW: Duration = Duration::from_millis(100);
 /// Buffers above this are given back after use.
 const KEEP_BUFFER: usize = 512 << 10;
 
@@ -41,10 +46,12 @@ impl Rest<'_> {
         if out.closed {
             return Err(self.link.lost());
         }
-        while out.waiting() < AHEAD && self.fragments.write_next(&mut out.buffer) {}
+        out.pace(Instant::now());
+        while out.waiting() < out.ahead && self.fragments.write_next(&mut out.buffer) {}
         out.packets += 1;
         let done = self.fragments.is_done();
         if done {
+            out.filled = None;
             self.link.whole(&mut out, self.from.take());
         }
         self.link.push_now(out);
@@ -95,6 +102,10 @@ pub(super) struct Out {
     pub(super) unfinished: Vec<Pid>,
     /// Signals of these senders: nothing a process signals overtakes what it sent.
     pub(super) delayed: Vec<Delayed>,
+    /// How much of big messages may wait here.
+    ahead: usize,
+    /// When some of one was appended last.
+    filled: Option<Instant>,
 }
 
 impl Out {
@@ -112,6 +123,22 @@ impl Out {
             closed: false,
             unfinished: Vec::new(),
             delayed: Vec::new(),
+            ahead: MIN_AHEAD,
+            filled: None,
+        }
+    }
+
+    /// More of a big message may be appended: adapts how much to how long the last part took to leave.
+    fn pace(&mut self, now: Instant) {
+        if self.waiting() >= self.ahead {
+            return;
+        }
+        if let Some(filled) = self.filled.replace(now) {
+            match now - filled {
+                took if took < FAST => self.ahead = (self.ahead * 2).min(MAX_AHEAD),
+                took if took > SLOW => self.ahead = (self.ahead / 2).max(MIN_AHEAD),
+                _ => {}
+            }
         }
     }
 
@@ -392,12 +419,12 @@ impl Link {
             while sent < batch.len() {
                 let count = self.transport.send_some(&batch[sent..]).await?;
                 sent += count;
-                let waiting = {
+                let (waiting, ahead) = {
                     let mut out = self.out.lock();
                     out.in_batch -= count;
-                    out.waiting()
+                    (out.waiting(), out.ahead)
                 };
-                if waiting < AHEAD.min(self.busy_limit) {
+                if waiting < ahead.min(self.busy_limit) {
                     self.room.notify_waiters();
                 }
             }
