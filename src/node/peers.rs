@@ -34,7 +34,7 @@ use crate::term::{Atom, Pid};
 /// How long we wait for the peer's own call after it answered ours with `nok`.
 const THEIR_CALL_WAIT: Duration = Duration::from_secs(2);
 
-/// Names of nodes we ever heard of; a peer that invents more is refused.
+/// Names of nodes that were connected or called; who invents more is refused.
 const MAX_KNOWN: usize = 100_000;
 
 /// All other nodes.
@@ -123,10 +123,12 @@ impl Peers {
         if entry.pending.as_ref().is_none_or(|pending| pending.id != attempt) {
             return Vec::new();
         }
-        entry.pending = None;
+        let theirs = entry.pending.take().is_some_and(|pending| pending.ours.is_none());
         let waiters = std::mem::take(&mut entry.waiters);
         let signals = std::mem::take(&mut entry.signals);
-        if entry.granted && entry.up.is_none() {
+        // A stranger's name is worth nothing: remembering those would fill the table for everybody else.
+        let stranger = theirs && !entry.lost;
+        if (entry.granted || stranger) && entry.up.is_none() && entry.replacing.is_none() {
             entries.remove(node);
         }
         drop(entries);
@@ -408,7 +410,12 @@ impl Inner {
                 links.remove(&link.peer);
             }
         }
-        log::info(format_args!("connection to {} ended: {}", link.peer, reason.text()));
+        // Somebody should look at a peer that does not speak the protocol.
+        let severity = match reason {
+            DownReason::Malformed(_) => log::Level::Warn,
+            _ => log::Level::Info,
+        };
+        log::log(severity, format_args!("connection to {} ended: {}", link.peer, reason.text()));
         self.on_down(link, reason);
         let mut entries = self.peers.entries.lock();
         if let Some(entry) = entries.get_mut(&link.peer) {
