@@ -11,7 +11,7 @@ PARTS   ?=
 
 export PREFIX DESTDIR ONLY EXCLUDE FILTER MINUTES RELEASES PARTS
 
-.PHONY: all help setup demo test test-matrix examples install uninstall bench fuzz sanitize soak audit clean
+.PHONY: all help setup demo test test-matrix examples install uninstall bench fuzz abuse score sanitize soak audit clean
 
 all: ## build the shared and the static library (build/lib)
 	@scripts/setup.sh build
@@ -65,6 +65,14 @@ audit: ## licences and sources of the dependencies; known vulnerabilities where 
 soak: ## small and big messages for MINUTES minutes while their receiver is killed: nothing is lost without a report
 	@scripts/setup.sh test
 	@ERLNODE_ACCOUNTING="$$(($(MINUTES) * 60)) 10" cargo test --test accounting -- --nocapture
+
+abuse: ## the long forms of the tests of hostile peers, broken networks and memory, with their figures (FILTER narrows)
+	@scripts/setup.sh test
+	@scripts/abuse.sh
+
+score: ## docs/score.md: every case of abuse against our node, a BEAM, libei and jinterface (those that are installed)
+	@scripts/setup.sh test
+	@scripts/score.sh
 
 clean: ## remove everything that was built
 	cargo clean

@@ -15,6 +15,7 @@ STEPS=(
   fmt:check
   clippy:check
   rust:
+  abuse:
   ei:
   library:
   c:
@@ -38,7 +39,7 @@ step_clippy() {
 }
 
 # The test targets that are steps of their own; `rust` is all others, layers, header, symbols and guarded among them.
-APART=' interop c ei epmd '
+APART=' interop c ei epmd abuse '
 step_rust() {
   local targets=() file
   for file in tests/*.rs tests/*/main.rs; do
@@ -52,6 +53,9 @@ step_rust() {
   run cargo test --no-fail-fast --lib --bins ${targets[@]+"${targets[@]}"} -- $FILTER &&
     run cargo test --doc -- $FILTER
 }
+
+# One after the other: they measure times and memory. The long forms are `make abuse`.
+step_abuse() { run cargo test --no-fail-fast --test abuse -- --test-threads=1 $FILTER; }
 
 step_ei() { run cargo test --no-fail-fast --lib --no-default-features --features ei -- $FILTER; }
 

@@ -2,7 +2,7 @@
 //! Everything a test starts is bound to loopback, has names and ports of its own, and ends with the test.
 //! Nothing here sleeps: readiness and results are events in what a process prints.
 
-#![allow(dead_code)] // a tool that no test takes today stays on its hook
+#![allow(dead_code, unused_imports)] // a tool that no test takes today stays on its hook
 
 mod beam;
 mod cluster;
@@ -17,7 +17,7 @@ pub use beam::Beam;
 pub use cluster::Cluster;
 pub use example::Example;
 pub use iex::Iex;
-pub use process::Signal;
+pub use process::{Process, Signal};
 pub use runtime::root as tree;
 
 use std::time::Duration;

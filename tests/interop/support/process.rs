@@ -87,6 +87,25 @@ impl Process {
         String::from_utf8_lossy(&self.shared.state.lock().unwrap().output).into_owned()
     }
 
+    /// What it has printed since byte `from`.
+    pub fn output_from(&self, from: usize) -> String {
+        let state = self.shared.state.lock().unwrap();
+        String::from_utf8_lossy(&state.output[from.min(state.output.len())..]).into_owned()
+    }
+
+    /// Waits until it has printed more than `length` bytes in all; false when the deadline comes first.
+    pub fn wait_more(&self, length: usize, deadline: Instant) -> bool {
+        let mut state = self.shared.state.lock().unwrap();
+        while state.output.len() <= length {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || state.streams_open == 0 {
+                return false;
+            }
+            state = self.shared.changed.wait_timeout(state, left).unwrap().0;
+        }
+        true
+    }
+
     /// Waits until `find` sees what it looks for in the output after byte `from`.
     pub fn wait_output<T>(&self, what: &str, from: usize, mut find: impl FnMut(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
@@ -122,19 +141,14 @@ impl Process {
         self.shared.state.lock().unwrap().output.len()
     }
 
+    /// What sends it signals, to be given to another thread.
+    pub fn handle(&self) -> Handle {
+        Handle { pid: self.pid, shared: self.shared.clone() }
+    }
+
     /// Sends a signal, unless the process has ended.
     pub fn signal(&self, signal: Signal) {
-        if self.shared.state.lock().unwrap().status.is_some() {
-            return;
-        }
-        let name = match signal {
-            Signal::Term => "TERM",
-            Signal::Kill => "KILL",
-            Signal::Stop => "STOP",
-            Signal::Continue => "CONT",
-        };
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.pid)).status();
-        assert!(sent.is_ok(), "no shell to send signals with");
+        self.handle().signal(signal);
     }
 
     /// Waits until nothing more can come from it.
@@ -157,6 +171,29 @@ impl Process {
             state = self.shared.changed.wait_timeout(state, left).unwrap().0;
         }
         state.status
+    }
+}
+
+/// See [`Process::handle`].
+pub struct Handle {
+    pid: u32,
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Sends a signal, unless the process has ended.
+    pub fn signal(&self, signal: Signal) {
+        if self.shared.state.lock().unwrap().status.is_some() {
+            return;
+        }
+        let name = match signal {
+            Signal::Term => "TERM",
+            Signal::Kill => "KILL",
+            Signal::Stop => "STOP",
+            Signal::Continue => "CONT",
+        };
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.pid)).status();
+        assert!(sent.is_ok(), "no shell to send signals with");
     }
 }
 

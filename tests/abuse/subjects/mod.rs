@@ -1,0 +1,354 @@
+//! Who is abused: our node, a BEAM, programs with libei and jinterface. All speak the shim's lines of commands.
+//!
+//! Each subject is a process of its own with an epmd port of its own; one that died is started again, and that is told.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::shim;
+use crate::support::{Cluster, Process};
+use crate::wire::{Door, COOKIE};
+
+/// A subject's kind; the columns of the score table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Ours,
+    Beam,
+    Ei,
+    Jinterface,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 4] = [Kind::Ours, Kind::Beam, Kind::Ei, Kind::Jinterface];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Kind::Ours => "erlnode",
+            Kind::Beam => "BEAM",
+            Kind::Ei => "libei",
+            Kind::Jinterface => "jinterface",
+        }
+    }
+
+    /// With its version, for the head of its column.
+    pub fn version(self) -> String {
+        let of = |path: Option<PathBuf>| {
+            let text = path.map(|path| path.display().to_string()).unwrap_or_default();
+            let name = text.split('/').find(|part| part.contains('-') && !part.starts_with('.'));
+            name.map(|name| name.replace('-', " ").replace("erl_interface", "libei")).unwrap_or_default()
+        };
+        match self {
+            Kind::Ours => "erlnode".into(),
+            Kind::Beam => {
+                let release = "io:put_chars(erlang:system_info(otp_release)), halt().";
+                let out = Command::new("erl").args(["-noshell", "-eval", release]).output().unwrap();
+                format!("BEAM, OTP {}", String::from_utf8_lossy(&out.stdout))
+            }
+            Kind::Ei => of(reference()),
+            Kind::Jinterface => of(jar()),
+        }
+    }
+
+    /// Why it cannot be tried here.
+    pub fn missing(self) -> Option<&'static str> {
+        match self {
+            Kind::Ours => None,
+            Kind::Beam => (!runs("erl", "-version")).then_some("no erl"),
+            Kind::Ei => reference().is_none().then_some("no libei of OTP (package erlang-dev)"),
+            Kind::Jinterface if !runs("javac", "-version") => Some("no Java compiler"),
+            Kind::Jinterface => jar().is_none().then_some("no OtpErlang.jar (package erlang-jinterface)"),
+        }
+    }
+}
+
+fn runs(program: &str, argument: &str) -> bool {
+    let quiet = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    quiet.is_ok_and(|status| status.success())
+}
+
+fn newest(prefix: &str, inside: &str) -> Option<PathBuf> {
+    let libraries = std::fs::read_dir("/usr/lib/erlang/lib").ok()?;
+    let names = libraries.filter_map(|entry| entry.ok()).map(|entry| entry.path());
+    let named =
+        names.filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with(prefix)));
+    named.map(|path| path.join(inside)).filter(|path| path.exists()).max()
+}
+
+fn reference() -> Option<PathBuf> {
+    let given = std::env::var_os("ERLNODE_EI_REFERENCE").map(PathBuf::from);
+    given.or_else(|| newest("erl_interface-", "include/ei.h").map(|p| p.ancestors().nth(2).unwrap().into()))
+}
+
+fn jar() -> Option<PathBuf> {
+    newest("jinterface-", "priv/OtpErlang.jar")
+}
+
+/// A process under abuse.
+pub struct Subject {
+    pub kind: Kind,
+    pub door: Door,
+    pub process: Process,
+    cluster: Cluster,
+    options: String,
+    epmd: u16,
+    /// Up to here its output has been read.
+    seen: usize,
+}
+
+impl Subject {
+    /// With an epmd of its own: ours serves it itself, the others get OTP's.
+    pub fn start(kind: Kind) -> Subject {
+        Subject::start_with(kind, "")
+    }
+
+    /// With more options for the shim: `setup=MS`, `ticktime=MS`.
+    pub fn start_with(kind: Kind, options: &str) -> Subject {
+        let cluster = if kind == Kind::Ours { Cluster::without_epmd() } else { Cluster::new() };
+        let epmd = cluster.port();
+        Subject::start_at(kind, cluster, epmd, options)
+    }
+
+    /// With an epmd that somebody else plays at `epmd`.
+    pub fn start_at(kind: Kind, cluster: Cluster, epmd: u16, options: &str) -> Subject {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let node = format!("subject{}@localhost", COUNT.fetch_add(1, Ordering::Relaxed));
+        let process = Process::spawn(kind.title(), &mut command(kind, &node, epmd, options));
+        let door = Door { port: 0, node, creation: 0 };
+        let options = options.to_owned();
+        let mut subject = Subject { kind, door, process, cluster, options, epmd, seen: 0 };
+        subject.ready();
+        subject
+    }
+
+    fn ready(&mut self) {
+        let line = self.answer("ready ");
+        let mut words = line.split(' ').skip(1).map(|word| word.parse::<u32>().expect("a number"));
+        self.door.port = words.next().unwrap() as u16;
+        self.door.creation = words.next().unwrap();
+    }
+
+    /// Starts it again after its death.
+    pub fn restart(&mut self) {
+        let mut command = command(self.kind, &self.door.node, self.epmd, &self.options);
+        self.process = Process::spawn(self.kind.title(), &mut command);
+        self.seen = 0;
+        self.ready();
+    }
+
+    /// Starts OTP's epmd again.
+    pub fn restart_epmd(&mut self) {
+        self.cluster.start_epmd();
+    }
+
+    /// Open descriptors.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.pid())).map_or(0, Iterator::count)
+    }
+
+    /// Processor time it has used.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.pid())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// Waits until something about it is true, at most ten seconds.
+    pub fn wait_for(&mut self, what: &str, mut reached: impl FnMut(&mut Subject) -> bool) {
+        let began = Instant::now();
+        while !reached(self) {
+            assert!(began.elapsed() < Duration::from_secs(10), "{}: {what}", self.kind.title());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    pub fn epmd_port(&self) -> u16 {
+        self.epmd
+    }
+
+    /// One command, one line back.
+    pub fn ask(&mut self, line: &str) -> String {
+        self.begin(line);
+        self.finish(line)
+    }
+
+    /// Gives a command whose answer [`finish`](Self::finish) fetches.
+    pub fn begin(&mut self, line: &str) {
+        self.seen = self.process.mark();
+        self.process.write(&format!("{line}\n"));
+    }
+
+    /// [`ask`](Self::ask) of one that may die of it.
+    pub fn ask_if_alive(&mut self, line: &str) -> Option<String> {
+        self.begin(line);
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            let output = self.process.output_from(self.seen);
+            let complete = output.rfind('\n').map_or("", |end| &output[..end]);
+            if let Some(found) = complete.lines().find(|line| line.starts_with("connected ")) {
+                return Some(found.trim_end().to_owned());
+            }
+            if !self.process.wait_more(self.seen + output.len(), deadline) {
+                return None;
+            }
+        }
+    }
+
+    pub fn finish(&mut self, line: &str) -> String {
+        let verb = match line.split(' ').next().unwrap() {
+            "connect" => "connected ",
+            "sleeper" => "sleeping",
+            "queued" => "queued ",
+            "memory" => "memory ",
+            other => other,
+        };
+        self.answer(verb)
+    }
+
+    fn answer(&mut self, start: &str) -> String {
+        self.process.wait_output(start, self.seen, |output| {
+            let complete = &output[..=output.rfind('\n')?];
+            complete.lines().find(|line| line.starts_with(start)).map(|line| line.trim_end().to_owned())
+        })
+    }
+
+    pub fn is_alive(&self) -> bool {
+        self.process.wait_end(Duration::ZERO).is_none()
+    }
+
+    /// A line `log ...` with all of `words`, printed after `mark`, within `patience`.
+    pub fn logged(&self, mark: usize, words: &[&str], patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        loop {
+            let output = self.process.output_from(mark);
+            let found = output.lines().filter(|line| line.starts_with("log "));
+            if found.into_iter().any(|line| words.iter().all(|word| line.contains(word))) {
+                return true;
+            }
+            if !self.process.wait_more(mark + output.len(), deadline) {
+                return false;
+            }
+        }
+    }
+
+    /// Bytes that live in our shim, and the most since the last `reset`.
+    pub fn counters(&mut self) -> (usize, usize) {
+        let line = self.ask("memory");
+        let mut words = line.split(' ').skip(1).map(|word| word.parse().unwrap());
+        (words.next().unwrap(), words.next().unwrap())
+    }
+
+    /// Resident bytes now, and the most since the peak was cleared.
+    pub fn resident(&self) -> (usize, usize) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid()));
+        let status = status.unwrap_or_default();
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name));
+            let kb = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kb| kb.parse().ok());
+            kb.unwrap_or(0usize) << 10
+        };
+        (field("VmRSS:"), field("VmHWM:"))
+    }
+
+    pub fn clear_resident_peak(&self) {
+        let _ = std::fs::write(format!("/proc/{}/clear_refs", self.process.pid()), "5");
+    }
+
+    /// Closes its input and waits for its end.
+    pub fn end(mut self) {
+        self.process.close_stdin();
+        let status = self.process.wait_end(Duration::from_secs(20));
+        assert!(status.is_some_and(|status| status.success()), "{status:?}: {}", self.process.output());
+        drop(self.cluster);
+    }
+}
+
+fn command(kind: Kind, node: &str, epmd: u16, options: &str) -> Command {
+    let mut command = match kind {
+        Kind::Ours => {
+            let (limit, options) = options
+                .split_once("descriptors=")
+                .map_or((None, options), |(before, rest)| (Some(rest.split(' ').next().unwrap()), before));
+            let program = std::env::current_exe().unwrap();
+            let mut command = match limit {
+                None => Command::new(program),
+                Some(most) => {
+                    let mut command = Command::new("sh");
+                    command.arg("-c").arg(format!("ulimit -n {most}; exec \"$0\" \"$@\"")).arg(program);
+                    command
+                }
+            };
+            command.args(["shim::serves_until_its_input_ends", "--exact", "--nocapture"]);
+            let orders = format!("{node} {COOKIE} {epmd} {options}");
+            command.env(shim::ORDERS, orders.trim_end());
+            command
+        }
+        Kind::Beam => {
+            let mut command = Command::new("erl");
+            command.args(["-noshell", "-start_epmd", "false", "-sname", node, "-setcookie", COOKIE]);
+            command.args(["-kernel", "inet_dist_use_interface", "{127,0,0,1}", "net_setuptime", "1"]);
+            command.args(["-eval", include_str!("beam.erl")]);
+            command.env("ERL_CRASH_DUMP_SECONDS", "0");
+            command
+        }
+        Kind::Ei => {
+            let mut command = Command::new(built_ei());
+            command.arg(node).arg(COOKIE);
+            command
+        }
+        Kind::Jinterface => {
+            let mut command = Command::new("java");
+            let path = format!("{}:{}", jar().unwrap().display(), built_java().display());
+            command.args(["-Xmx512m", "-XX:+UseSerialGC", "-cp", &path, "Subject", node, COOKIE]);
+            command
+        }
+    };
+    command.env("ERL_EPMD_PORT", epmd.to_string()).env("HOME", "/tmp");
+    command
+}
+
+fn work() -> PathBuf {
+    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join("abuse");
+    std::fs::create_dir_all(&work).unwrap();
+    work
+}
+
+fn source(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/abuse/subjects").join(file)
+}
+
+fn compile(command: &mut Command) {
+    let out = command.output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+fn built_ei() -> PathBuf {
+    static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    let build = || {
+        let (program, reference) = (work().join("ei"), reference().unwrap());
+        let mut cc = Command::new("cc");
+        cc.args(["-O2", "-w", "-I"]).arg(reference.join("include")).arg(source("ei.c"));
+        compile(cc.arg("-L").arg(reference.join("lib")).args(["-lei", "-lpthread", "-o"]).arg(&program));
+        program
+    };
+    BUILT.get_or_init(build).clone()
+}
+
+fn built_java() -> PathBuf {
+    static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    let build = || {
+        let classes = work().join("java");
+        compile(
+            Command::new("javac")
+                .arg("-cp")
+                .arg(jar().unwrap())
+                .arg("-d")
+                .arg(&classes)
+                .arg(source("Subject.java")),
+        );
+        classes
+    };
+    BUILT.get_or_init(build).clone()
+}
