@@ -1188,6 +1188,11 @@ typedef struct erln_config erln_config;
 // erln_last_error tells why, if `name` is not UTF-8. Free with erln_config_free.
 erln_config *erln_config_new(const char *name);
 
+// Makes options as the environment of a container gives them: ERLNODE_NAME (or RELEASE_NODE, as Elixir's releases call it), ERLNODE_COOKIE
+// (or RELEASE_COOKIE) or ERLNODE_COOKIE_FILE, ERLNODE_PORT (a fixed port), ERLNODE_VISIBLE (true or false). The answer is NULL, and
+// erln_last_error tells why, if one of them cannot be understood. Free with erln_config_free.
+erln_config *erln_config_from_env(void);
+
 // Frees options. Nodes started with them go on.
 void erln_config_free(erln_config *config);
 
@@ -2655,6 +2660,51 @@ static inline erln_status erln_pubsub_broadcast_from(erln_mailbox mailbox, const
     va_end(list);
     return status;
 }
+
+// ====================================================================================================
+// Discovery: finding nodes, and keeping those connected that were found.
+//
+// Each function starts one more way to look, which goes on until erln_discover_stop or the end of the node. Few nodes are called
+// at a time, and those that do not answer ever less often. A node that is not found any more is not called again; its
+// connection stays. Connecting shows this node to others as it was configured: hidden unless erln_config_set_visible said
+// otherwise.
+// ====================================================================================================
+
+// Nodes that are known beforehand: their names, separated by blanks or commas.
+erln_status erln_discover_nodes(erln_node node, const char *names);
+
+// All nodes that are registered at the epmds of these hosts, which are separated by blanks or commas and written as in the names of
+// their nodes. Asked every 10 s.
+erln_status erln_discover_epmd(erln_node node,
+                               const char *hosts);
+
+// A node `basename@ADDRESS` for each address that the DNS name `query` has (A and AAAA), as behind a headless service. Asked every 5 s.
+erln_status erln_discover_dns(erln_node node,
+                              const char *basename,
+                              const char *query);
+
+// Nodes that send heartbeats by UDP, as Cluster.Strategy.Gossip of libcluster. `group` is a multicast group or broadcast address and a
+// port (NULL: libcluster's 233.252.1.32:45892), `interface` the local address whose network it uses (NULL: the system chooses),
+// `secret` what all share (NULL: nothing is encrypted). With `announce` this node sends heartbeats too, and others call it.
+erln_status erln_discover_gossip(erln_node node,
+                                 const char *group,
+                                 const char *interface,
+                                 const char *secret,
+                                 bool announce);
+
+// The names in a file, one per line, `#` beginning a comment. It is looked at every second; while it is missing there are none.
+erln_status erln_discover_file(erln_node node,
+                               const char *path);
+
+// The names of all nodes that are found now, connected or not. Free `*out` with erln_names_free.
+erln_status erln_discover_names(erln_node node, erln_names **out);
+
+// From now on `{discovered, Node}` and `{undiscovered, Node}` arrive in the mailbox, for what was started by erln_discover_... so far; for
+// nodes that are found already at once.
+erln_status erln_discover_watch(erln_mailbox mailbox);
+
+// Ends all that was started by erln_discover_... . Connections stay.
+erln_status erln_discover_stop(erln_node node);
 
 // ====================================================================================================
 // Input and output: writing on a group leader anywhere in the cluster.

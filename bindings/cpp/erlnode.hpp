@@ -761,6 +761,18 @@ public:
         check(erln_node_name(node_, &name));
         return name.text;
     }
+    // Finds nodes and keeps them connected; see erln_discover_nodes and those after it.
+    void discover_nodes(const std::string &names) { check(erln_discover_nodes(node_, names.c_str())); }
+    void discover_epmd(const std::string &hosts) { check(erln_discover_epmd(node_, hosts.c_str())); }
+    void discover_dns(const std::string &basename, const std::string &query) {
+        check(erln_discover_dns(node_, basename.c_str(), query.c_str()));
+    }
+    void discover_gossip(bool announce, const char *group = nullptr, const char *interface = nullptr,
+                         const char *secret = nullptr) {
+        check(erln_discover_gossip(node_, group, interface, secret, announce));
+    }
+    void discover_file(const std::string &path) { check(erln_discover_file(node_, path.c_str())); }
+    void discover_stop() { check(erln_discover_stop(node_)); }
     // Starts a scope of process groups; "pg" is OTP's own.
     void start_groups(const std::string &scope = "pg") { check(erln_pg_start(node_, scope.c_str())); }
     // The members of a group on all nodes: a list of pids.

@@ -83,6 +83,20 @@ pub unsafe extern "C" fn erln_config_new(name: *const c_char) -> *mut erln_confi
     })
 }
 
+/// Makes options as the environment of a container gives them: ERLNODE_NAME (or RELEASE_NODE, as Elixir's releases call it), ERLNODE_COOKIE
+/// (or RELEASE_COOKIE) or ERLNODE_COOKIE_FILE, ERLNODE_PORT (a fixed port), ERLNODE_VISIBLE (true or false). The answer is NULL, and
+/// erln_last_error tells why, if one of them cannot be understood. Free with erln_config_free.
+#[no_mangle]
+pub extern "C" fn erln_config_from_env() -> *mut erln_config {
+    guard_or(std::ptr::null_mut(), || match Config::from_env() {
+        Ok(config) => Box::into_raw(Box::new(erln_config { config })),
+        Err(error) => {
+            fail(&error);
+            std::ptr::null_mut()
+        }
+    })
+}
+
 /// Frees options. Nodes started with them go on.
 #[no_mangle]
 pub unsafe extern "C" fn erln_config_free(config: *mut erln_config) {

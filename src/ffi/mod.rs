@@ -53,6 +53,7 @@
 pub mod bytes;
 pub mod call;
 pub mod config;
+pub mod discover;
 mod guard;
 mod handle;
 pub mod io;

@@ -1,5 +1,6 @@
-// Two nodes in one program: process groups and Phoenix.PubSub.
+// Two nodes in one program: how they find each other, process groups, Phoenix.PubSub.
 
+#define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
 #define PATIENCE 20000
@@ -127,13 +128,55 @@ static void pubsub(erln_node a, erln_mailbox in_a, erln_node b, erln_mailbox in_
     CHECK_OK(erln_mailbox_close(watcher));
 }
 
+static void discovery(erln_node a, erln_mailbox in_a) {
+    erln_names *names;
+    CHECK_OK(erln_mailbox_monitor_nodes(in_a, false, false));
+    CHECK(erln_discover_nodes(a, "no_host") == ERLN_ERR_BAD_NAME);
+    CHECK(erln_discover_nodes(a, NULL) == ERLN_ERR_ARGUMENT);
+    CHECK(erln_discover_dns(a, "x", "") == ERLN_ERR_ARGUMENT);
+    CHECK(erln_discover_gossip(a, "nowhere", NULL, NULL, true) == ERLN_ERR_ARGUMENT);
+    CHECK(erln_discover_gossip(a, NULL, "nowhere", NULL, true) == ERLN_ERR_ARGUMENT);
+    CHECK_OK(erln_discover_nodes(a, "grp_a@localhost, grp_b@localhost"));
+    expect(in_a, "{nodeup, 'grp_b@localhost'}");
+    CHECK_OK(erln_discover_names(a, &names));
+    CHECK(erln_names_count(names) == 1 && strcmp(erln_names_get(names, 0), "grp_b@localhost") == 0);
+    erln_names_free(names);
+    CHECK_OK(erln_discover_watch(in_a));
+    expect(in_a, "{discovered, 'grp_b@localhost'}");
+    CHECK_OK(erln_discover_file(a, "/nonexistent/nodes"));
+    CHECK_OK(erln_discover_epmd(a, "localhost"));
+    CHECK_OK(erln_discover_stop(a));
+    CHECK_OK(erln_discover_names(a, &names));
+    CHECK(erln_names_count(names) == 0);
+    erln_names_free(names);
+    CHECK_OK(erln_mailbox_demonitor_nodes(in_a));
+}
+
+static void environment(void) {
+    CHECK(setenv("ERLNODE_NAME", "grp_env@localhost", 1) == 0);
+    CHECK(setenv("ERLNODE_COOKIE", "groups-test", 1) == 0);
+    erln_config *config = erln_config_from_env();
+    CHECK(config != NULL);
+    erln_node node;
+    erln_name name;
+    CHECK_OK(erln_node_start(config, &node));
+    CHECK_OK(erln_node_name(node, &name));
+    CHECK(strcmp(name.text, "grp_env@localhost") == 0);
+    CHECK_OK(erln_node_stop(node));
+    erln_config_free(config);
+    CHECK(setenv("ERLNODE_PORT", "none", 1) == 0);
+    CHECK(erln_config_from_env() == NULL);
+    CHECK(strstr(erln_last_error(), "ERLNODE_PORT") != NULL);
+}
+
 int main(void) {
     erln_node a = start("grp_a@localhost"), b = start("grp_b@localhost");
     erln_mailbox in_a = open_box(a), in_b = open_box(b);
-    CHECK_OK(erln_node_connect(a, "grp_b@localhost", PATIENCE));
+    discovery(a, in_a);
     groups(a, in_a, b, in_b);
     pubsub(a, in_a, b, in_b);
     CHECK_OK(erln_node_stop(a));
     CHECK_OK(erln_node_stop(b));
+    environment();
     return 0;
 }

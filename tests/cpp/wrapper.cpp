@@ -142,7 +142,10 @@ static void groups() {
     erlnode::Mailbox member = a.mailbox(), watcher = b.mailbox();
     a.start_groups();
     b.start_groups();
-    b.connect(a.name(), patience_ms);
+    watcher.monitor_nodes();
+    b.discover_nodes(a.name());
+    CHECK(watcher.receive(patience_ms)->match("{nodeup, _}"));
+    b.discover_stop();
     erln_ref ref = watcher.monitor_group("pg", "{room, ~i}", 7);
     member.join("pg", "{room, ~i}", 7);
     auto joined = watcher.receive(patience_ms);

@@ -12,6 +12,7 @@
 from ._codec import decode, encode
 from ._errors import *  # noqa: F403
 from ._errors import __all__ as _errors_all
+from ._discover import Discovery
 from ._exports import current_request
 from ._groups import Pg, PubSub
 from ._mailbox import Mailbox, Message, Target
@@ -42,6 +43,7 @@ __all__ = [
     "NO_REPLY",
     "Atom",
     "BitString",
+    "Discovery",
     "Export",
     "Float",
     "Frozen",

@@ -325,6 +325,17 @@ erln_status erln_pubsub_broadcast_term(erln_mailbox mailbox, const char *pubsub,
 erln_status erln_pubsub_direct_broadcast_term(erln_mailbox mailbox, const char *pubsub, const char *peer, const char
     *topic, const char *dispatcher, const uint8_t *term, size_t len, int32_t timeout_ms);
 
+// Discovery
+erln_status erln_discover_nodes(erln_node node, const char *names);
+erln_status erln_discover_epmd(erln_node node, const char *hosts);
+erln_status erln_discover_dns(erln_node node, const char *basename, const char *query);
+erln_status erln_discover_gossip(erln_node node, const char *group, const char *interface, const char *secret, bool
+    announce);
+erln_status erln_discover_file(erln_node node, const char *path);
+erln_status erln_discover_names(erln_node node, erln_names **out);
+erln_status erln_discover_watch(erln_mailbox mailbox);
+erln_status erln_discover_stop(erln_node node);
+
 // Codec
 erln_status erln_python_setup(const void *const *functions, size_t functions_len, void *const *objects,
     size_t objects_len, void **out, size_t out_len);
@@ -884,6 +895,33 @@ def pubsub_direct_broadcast(
 ) -> None:
     names = _text(pubsub), _text(peer), _text(topic), _optional(dispatcher)
     check(lib.erln_pubsub_direct_broadcast_term(mailbox, *names, term, len(term), milliseconds(timeout)))
+
+
+# --------------------------------------------------------------------------------------------------- discovery
+
+
+def discover(way: str, node: int, *texts: str) -> None:
+    check(getattr(lib, f"erln_discover_{way}")(node, *map(_text, texts)))
+
+
+def discover_gossip(
+    node: int, group: Optional[str], interface: Optional[str], secret: Optional[str], announce: bool
+) -> None:
+    check(lib.erln_discover_gossip(node, _optional(group), _optional(interface), _optional(secret), announce))
+
+
+def discover_names(node: int) -> List[str]:
+    names = c_void_p()
+    check(lib.erln_discover_names(node, byref(names)))
+    return _names(names)
+
+
+def discover_watch(mailbox: int) -> None:
+    check(lib.erln_discover_watch(mailbox))
+
+
+def discover_stop(node: int) -> None:
+    check(lib.erln_discover_stop(node))
 
 
 # ------------------------------------------------------------------------------------------------------- codec

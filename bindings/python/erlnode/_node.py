@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple, Ty
 from . import _abi, _calls, _multi, _terms
 from ._calls import AsyncCallers
 from ._errors import Error
+from ._discover import Discovery, options_of_environment
 from ._exports import Exports
 from ._groups import Pg, PubSub
 from ._interrupt import interruptible
@@ -112,6 +113,15 @@ class Node:
         self._state_forms: Dict[str, bool] = {}
         _running.add(self)
 
+    @classmethod
+    def from_env(cls, **options: Any) -> "Node":
+        """A node as the environment of a container describes it; ``options`` are those of `Node` and go first.
+
+        ERLNODE_NAME (or RELEASE_NODE), ERLNODE_COOKIE (or RELEASE_COOKIE) or ERLNODE_COOKIE_FILE, ERLNODE_PORT,
+        ERLNODE_VISIBLE.
+        """
+        return cls(**{**options_of_environment(), **options})
+
     # ------------------------------------------------------------------------------------------------ identity
 
     @property
@@ -157,6 +167,11 @@ class Node:
         A connection that `disconnect` ended stays ended until somebody connects.
         """
         _abi.node_keep_connected(self._handle, str(node))
+
+    @property
+    def discover(self) -> Discovery:
+        """Ways to find nodes and keep them connected: see `Discovery`."""
+        return Discovery(self)
 
     def allow(self, *nodes: Union[Atom, str]) -> None:
         """Allows these nodes, and none but those allowed so far, to be connected: ``name@host``, ``host`` or ``name@``."""

@@ -1,8 +1,12 @@
-"""Process groups and Phoenix.PubSub between two nodes of this program."""
+"""Process groups, Phoenix.PubSub and discovery between two nodes of this program."""
 
 from __future__ import annotations
 
+import os
+import socket
+import tempfile
 import unittest
+import unittest.mock
 
 from erlnode import ArgumentError, Atom, Mailbox, Node, NoProcessError, Timeout
 from support import COOKIE, name
@@ -75,6 +79,54 @@ class TwoNodes(unittest.TestCase):
         pubsubs[1].local_broadcast("room", 5)
         with self.assertRaises(Timeout):
             self.boxes[1].receive(0)
+
+
+class Finding(unittest.TestCase):
+    def setUp(self) -> None:
+        self.nodes = [Node(name(), cookie=COOKIE) for _ in range(2)]
+        self.box = self.nodes[0].mailbox()
+        self.box.monitor_nodes()
+        for owner in (self.box, *self.nodes):
+            self.addCleanup(owner.stop if isinstance(owner, Node) else owner.close)
+
+    def await_other(self) -> None:
+        while self.box.receive(20) != (Atom("nodeup"), Atom(self.nodes[1].name)):
+            pass
+
+    def test_nodes_are_found_in_a_list_and_in_a_file(self) -> None:
+        discover = self.nodes[0].discover
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(f"{self.nodes[1].name}  # the other\n")
+            file.flush()
+            discover.file(file.name)
+            discover.watch(self.box)
+            heard = {self.box.receive(20) for _ in range(2)}
+        self.assertEqual({message[0] for message in heard}, {Atom("discovered"), Atom("nodeup")})
+        discover.stop()
+        self.assertEqual(discover.names(), [])
+        self.nodes[0].disconnect(self.nodes[1].name)
+        discover.nodes(self.nodes[1].name, self.nodes[0].name)
+        self.await_other()
+        self.assertEqual(discover.names(), [self.nodes[1].name])
+
+    def test_nodes_are_found_by_gossip_on_loopback(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            group = f"233.252.1.32:{free.getsockname()[1]}"
+        for number, node in enumerate(self.nodes):
+            node.discover.gossip(group, interface="127.0.0.1", secret="ours", announce=number == 1)
+        self.await_other()
+        with self.assertRaises(ArgumentError):
+            self.nodes[0].discover.gossip("nowhere")
+
+    def test_a_node_is_described_by_the_environment(self) -> None:
+        wanted = name("env")
+        with unittest.mock.patch.dict(os.environ, {"ERLNODE_NAME": wanted, "RELEASE_COOKIE": COOKIE}):
+            with Node.from_env(visible=True) as node:
+                self.assertEqual(node.name, wanted)
+                self.assertTrue(self.nodes[0].ping(wanted, 20))
+        with unittest.mock.patch.dict(os.environ, {"ERLNODE_PORT": "0"}), self.assertRaises(ArgumentError):
+            Node.from_env()
 
 
 if __name__ == "__main__":
