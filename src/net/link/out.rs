@@ -20,13 +20,14 @@ use crate::term::{Pid, Reference};
 const BURST_GAP: Duration = Duration::from_micros(25);
 /// Length of a burst after which appending beats writing.
 const BURST_LENGTH: u32 = 4;
-/// How much of a big message waits in the queue at a time, at least (and at first) and at most: enough for the kernel,
-/// little enough that other senders' messages and ticks are not held up.
+/// Least of a big message that waits in the queue at a time, and at first: over 1 Mbit/s a single fragment takes half a
+/// second, and everybody else waits behind it.
 const MIN_AHEAD: usize = 4 << 10;
+/// Most of it: enough for the kernel, little enough that other senders' messages and ticks are not held up.
 const MAX_AHEAD: usize = 256 << 10;
-/// A queue that empties faster than this may be longer, and one that takes longer than that should be shorter: over
-/// 1 Mbit/s a single fragment takes half a second, and everybody else waits behind it.
+/// A queue that empties faster than this may be longer.
 const FAST: Duration = Duration::from_millis(10);
+/// One that takes longer than this should be shorter.
 const SLOW: Duration = Duration::from_millis(100);
 /// Buffers above this are given back after use.
 const KEEP_BUFFER: usize = 512 << 10;
