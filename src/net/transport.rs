@@ -3,7 +3,7 @@
 //! Any thread may send without waiting; one task reads, one task waits for room. Every send carries MSG_NOSIGNAL, so a
 //! dead peer never raises SIGPIPE in the host program.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,6 +146,16 @@ impl Outgoing {
             None => self.send_now(bytes),
             Some(session) => session.try_send(bytes, |records| self.send_now(records)),
         }
+    }
+
+    /// True if [`try_send_slices`](Self::try_send_slices) saves copying: what is to be encrypted is copied anyway.
+    pub(crate) fn takes_slices(&self) -> bool {
+        self.tls.is_none()
+    }
+
+    /// Sends what the kernel takes now of several pieces, in one call. Without TLS only.
+    pub(crate) fn try_send_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        SockRef::from(self.stream()).send_vectored_with_flags(slices, SEND_FLAGS)
     }
 
     /// Waits until the kernel takes more, then sends some of `bytes`.

@@ -336,3 +336,31 @@ fn a_long_chain_of_links_ends_in_a_loop() {
     assert!(chain.iter().all(|mailbox| !mailbox.is_alive()));
     assert_eq!(a.process_count(), before + 1);
 }
+
+/// Scenario 13: half a handshake. It is ended in time, and nobody waits for it.
+#[test]
+fn half_a_handshake_ends_in_its_time_and_hinders_nobody() {
+    use std::io::{Read, Write};
+    let cluster = Cluster::new();
+    let limit = Duration::from_secs(2);
+    let a = erlnode::Node::start(cluster.config("a").setup_time(limit)).unwrap();
+    let b = cluster.node("b");
+    // Nothing at all, half a length, and a name that breaks off; none of them goes on.
+    let began = std::time::Instant::now();
+    let callers: Vec<_> = [&b""[..], b"\x00", b"\x00\x20N\x00\x00"]
+        .iter()
+        .map(|bytes| {
+            let mut stream = std::net::TcpStream::connect(("127.0.0.1", a.port().unwrap())).unwrap();
+            stream.write_all(bytes).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream
+        })
+        .collect();
+    b.connect(a.name().as_str(), crate::support::PATIENCE).unwrap();
+    assert!(began.elapsed() < limit, "a caller waited for others");
+    for mut stream in callers {
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "the caller is sent away");
+    }
+    assert!(began.elapsed() < 3 * limit);
+    assert!(b.ping(a.name().as_str(), crate::support::PATIENCE).unwrap());
+}

@@ -27,6 +27,30 @@ fn messages_reach_pids_names_and_aliases_in_order() {
     assert!(a.nodes(NodeFilter::Visible).is_empty());
 }
 
+/// Scenario 13: a flood, and a slow reader.
+#[test]
+fn a_flood_of_a_gigabyte_waits_at_the_mailbox_and_arrives_whole() {
+    const SIZE: usize = 1 << 20;
+    const LIMIT: usize = 4 << 20;
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node("a"), cluster.node("b"));
+    let options = erlnode::MailboxOptions { max_bytes: Some(LIMIT), ..Default::default() };
+    let (in_a, in_b) = (a.mailbox(Default::default()).unwrap(), b.mailbox(options).unwrap());
+    let mut big = erlnode::term::Writer::with_capacity(SIZE + 5);
+    big.binary(&vec![7; SIZE]);
+    let big = big.finish().unwrap();
+    let to = Target::from(in_b.pid());
+    std::thread::scope(|scope| {
+        let sender = scope.spawn(|| (0..1024).for_each(|_| in_a.send(&to, &big, PATIENCE).unwrap()));
+        for _ in 0..1024 {
+            assert_eq!(next(&in_b).payload().len(), big.len());
+            assert!(in_b.queued_bytes() <= LIMIT + 2 * SIZE, "{} bytes wait", in_b.queued_bytes());
+        }
+        sender.join().unwrap();
+    });
+    crate::support::settle(&in_a, &in_b);
+}
+
 #[test]
 fn messages_with_priority_go_before_ordinary_ones_in_their_own_order() {
     let cluster = Cluster::new();

@@ -2,6 +2,7 @@
 //!
 //! Always true: packets leave in the order they were appended; whoever set `writing` is the only one who writes.
 
+use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::log;
 use crate::proto::control::{AltactSignal, Control, SignalTarget};
 use crate::proto::flags::Flags;
-use crate::proto::header::{AtomCensus, Fragmenter, PacketWriter};
+use crate::proto::header::{AtomCensus, Fragmenter, PacketWriter, FRAGMENT, FRAGMENT_HEAD};
 use crate::term::{Pid, Reference};
 
 /// Sends that follow each other faster than this are a burst.
@@ -29,6 +30,8 @@ const MAX_AHEAD: usize = 256 << 10;
 const FAST: Duration = Duration::from_millis(10);
 /// One that takes longer than this should be shorter.
 const SLOW: Duration = Duration::from_millis(100);
+/// Fragments handed to the kernel at a time, at most; other senders' messages pass between them.
+const SLICES: usize = MAX_AHEAD / FRAGMENT;
 /// Buffers above this are given back after use.
 const KEEP_BUFFER: usize = 512 << 10;
 
@@ -44,6 +47,37 @@ impl Rest<'_> {
     /// Appends what the queue has room for; true when nothing is left.
     pub(crate) fn advance(&mut self) -> Result<bool> {
         let mut out = self.link.out.lock();
+        // While nobody writes, the kernel takes the packets from where the payload is.
+        while !out.writing && out.buffer.is_empty() && !out.closed && self.link.transport.takes_slices() {
+            out.pace(Instant::now());
+            let most = (out.ahead / FRAGMENT).clamp(1, SLICES);
+            out.writing = true;
+            drop(out);
+            let (sent, cut) = self.write_slices(most);
+            out = self.link.out.lock();
+            out.packets += sent;
+            let done = self.fragments.is_done();
+            if done {
+                out.filled = None;
+                self.link.whole(&mut out, self.from.take());
+            }
+            if let Some(rest) = cut.filter(|_| !out.closed) {
+                out.in_batch = rest.len();
+                out.rest = rest;
+                drop(out);
+                self.link.write.notify_one();
+                return Ok(done);
+            }
+            if done || !out.buffer.is_empty() || out.closed {
+                self.link.write_here(out);
+                if done {
+                    return Ok(true);
+                }
+                out = self.link.out.lock();
+            } else {
+                out.writing = false;
+            }
+        }
         if out.closed {
             return Err(self.link.lost());
         }
@@ -57,6 +91,49 @@ impl Rest<'_> {
         }
         self.link.push_now(out);
         Ok(done)
+    }
+}
+
+impl Rest<'_> {
+    /// Hands the next packets, `most` at most, to the kernel; how many left, and what remains of one that left in part.
+    fn write_slices(&mut self, most: usize) -> (u64, Option<Vec<u8>>) {
+        let packets: [_; SLICES] = std::array::from_fn(|ahead| match ahead < most {
+            true => self.fragments.peek(ahead),
+            false => None,
+        });
+        let mut slices = [IoSlice::new(&[]); 2 * SLICES];
+        let pieces = packets.iter().flatten().flat_map(|(head, part)| [&head[..], part]);
+        let mut count = 0;
+        for (slice, piece) in slices.iter_mut().zip(pieces) {
+            *slice = IoSlice::new(piece);
+            count += 1;
+        }
+        let mut taken = loop {
+            match self.link.transport.try_send_slices(slices.get(..count).unwrap_or_default()) {
+                Ok(taken) => break taken,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break 0,
+                Err(_) => {
+                    self.link.close(DownReason::ConnectionClosed);
+                    break 0;
+                }
+            }
+        };
+        let mut whole = 0;
+        let mut cut = None;
+        for (head, part) in packets.iter().flatten() {
+            whole += 1;
+            let length = head.len() + part.len();
+            if taken < length {
+                // The writer task goes on with it.
+                let rest = [&head[..], part].concat();
+                cut = Some(rest.get(taken..).unwrap_or_default().to_vec());
+                break;
+            }
+            taken -= length;
+        }
+        self.fragments.skip(whole);
+        (whole as u64, cut)
     }
 }
 
@@ -412,6 +489,8 @@ impl Link {
                 if batch.is_empty() {
                     out.writing = false;
                     Self::keep(&mut out, batch);
+                    drop(out);
+                    self.room.notify_waiters();
                     return Ok(());
                 }
                 batch
@@ -420,12 +499,14 @@ impl Link {
             while sent < batch.len() {
                 let count = self.transport.send_some(&batch[sent..]).await?;
                 sent += count;
-                let (waiting, ahead) = {
+                let room = {
                     let mut out = self.out.lock();
                     out.in_batch -= count;
-                    (out.waiting(), out.ahead)
+                    // The rest of one fragment is soon gone; its sender then writes the next ones itself.
+                    let soon = out.buffer.is_empty() && batch.len() <= FRAGMENT + FRAGMENT_HEAD;
+                    !soon && out.waiting() < out.ahead.min(self.busy_limit)
                 };
-                if waiting < ahead.min(self.busy_limit) {
+                if room {
                     self.room.notify_waiters();
                 }
             }

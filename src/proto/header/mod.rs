@@ -25,7 +25,7 @@ pub use assembler::{Assembler, AssemblyLimits, SpareBuffers};
 pub use atom_cache_in::AtomCacheIn;
 pub use census::{AtomCensus, DEFAULT_ATOM_LIMIT};
 pub use reader::{PacketReader, Received};
-pub use writer::{encode_message, Fragmenter, PacketWriter, FRAGMENT};
+pub use writer::{encode_message, Fragmenter, PacketWriter, FRAGMENT, FRAGMENT_HEAD};
 
 use crate::proto::flags::Flags;
 

@@ -275,3 +275,32 @@ proptest! {
         let _ = self_contained(&noise, reader.atoms());
     }
 }
+
+#[test]
+fn what_is_shown_of_the_next_fragments_is_what_would_be_written() {
+    for length in [FRAGMENT, FRAGMENT + 1, 5 * FRAGMENT - 7, 5 * FRAGMENT, 9 * FRAGMENT + 12_345] {
+        let payload = binary(length);
+        let written = {
+            let mut out = Vec::new();
+            let mut fragments =
+                PacketWriter::new(CACHING).fragments(&mut out, &reg_send("sz"), &payload).unwrap();
+            while fragments.write_next(&mut out) {}
+            out
+        };
+        let mut shown = Vec::new();
+        let mut fragments =
+            PacketWriter::new(CACHING).fragments(&mut shown, &reg_send("sz"), &payload).unwrap();
+        for turn in 1.. {
+            let packets: Vec<_> = (0..turn).map_while(|ahead| fragments.peek(ahead)).collect();
+            packets.iter().for_each(|(head, part)| shown.extend([head, *part].concat()));
+            let count = packets.len();
+            fragments.skip(count);
+            if fragments.is_done() {
+                break;
+            }
+        }
+        assert_eq!(fragments.remaining(), 0);
+        assert!(fragments.peek(0).is_none());
+        assert!(shown == written, "{length}");
+    }
+}

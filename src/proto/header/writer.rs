@@ -13,6 +13,9 @@ use crate::term::tag::VERSION;
 /// of them other packets can pass.
 pub const FRAGMENT: usize = 64 << 10;
 
+/// Bytes in front of the payload in a fragment that is not the first: `Len:32 131 70 Seq:64 Frag:64`.
+pub const FRAGMENT_HEAD: usize = 4 + 2 + 8 + 8;
+
 /// Room kept from one message to the next; what an unusually large one needed is given back.
 const KEEP: usize = 4096;
 
@@ -327,6 +330,33 @@ impl<P: AsRef<[u8]>> Fragmenter<P> {
         self.copy(out, FRAGMENT);
         self.left -= 1;
         self.left > 0
+    }
+
+    /// The packet that is `ahead` packets after the next one, in two pieces: its length and header, and its part of the
+    /// payload where that is. `None` beyond the last.
+    pub fn peek(&self, ahead: usize) -> Option<([u8; FRAGMENT_HEAD], &[u8])> {
+        let number = self.left.checked_sub(ahead as u64).filter(|left| *left > 0)?;
+        // The first fragment took the whole control tuple.
+        let start = (self.at + ahead * FRAGMENT).checked_sub(self.terms.len())?;
+        let payload = self.payload.as_ref();
+        let part = payload.get(start..payload.len().min(start + FRAGMENT))?;
+        let mut head = [0; FRAGMENT_HEAD];
+        let (length, rest) = head.split_at_mut(4);
+        length.copy_from_slice(&((part.len() + FRAGMENT_HEAD - 4) as u32).to_be_bytes());
+        let (kind, rest) = rest.split_at_mut(2);
+        kind.copy_from_slice(&[VERSION, NEXT]);
+        let (sequence, left) = rest.split_at_mut(8);
+        sequence.copy_from_slice(&self.sequence.to_be_bytes());
+        left.copy_from_slice(&number.to_be_bytes());
+        Some((head, part))
+    }
+
+    /// The next packets, as many as this, have been written from what [`peek`](Self::peek) showed.
+    pub fn skip(&mut self, packets: usize) {
+        for _ in 0..packets.min(usize::try_from(self.left).unwrap_or(usize::MAX)) {
+            self.at = self.at.saturating_add(FRAGMENT).min(self.len());
+            self.left -= 1;
+        }
     }
 
     fn len(&self) -> usize {
