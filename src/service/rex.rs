@@ -15,6 +15,7 @@ use crate::node::message::{Message, MessageKind};
 use crate::node::process::Process;
 use crate::node::request::{explained, list_length, Asked, RequestKind};
 use crate::node::Inner;
+use crate::service::io::relay;
 use crate::service::{gen, post, sys, written};
 use crate::term::{Atom, Pid, Reader, Reference, Term, Writer};
 
@@ -40,6 +41,7 @@ enum Waiting {
 /// A call that runs.
 struct Running {
     waiting: Waiting,
+    relay: Option<Arc<Process>>,
     bytes: usize,
     blocks: bool,
 }
@@ -50,7 +52,14 @@ struct Call {
     module: Atom,
     function: Atom,
     args: Bytes,
-    leader: Pid,
+    leader: Leader,
+}
+
+/// Where the output of a call belongs.
+enum Leader {
+    Process(Pid),
+    /// `send_stdout_to_caller`: to the C node that calls, as messages.
+    Caller,
 }
 
 /// The state of `rex`.
@@ -184,14 +193,24 @@ impl Rex {
                     Waiting::Gen(_) | Waiting::Node(_) => RequestKind::Call(Box::new(Term::Int(0))),
                 };
                 let Call { caller, module, function, args, leader } = call;
-                node.call_for(server, Asked { kind, module, function, args, leader, caller })
+                let relay = match &leader {
+                    Leader::Caller => relay::start(node, &caller),
+                    Leader::Process(_) => None,
+                };
+                let leader = match (leader, &relay) {
+                    (Leader::Process(leader), _) => leader,
+                    (Leader::Caller, Some(relay)) => node.pid_of(relay),
+                    (Leader::Caller, None) => caller.clone(),
+                };
+                let asked = Asked { kind, module, function, args, leader, caller };
+                node.call_for(server, asked).map(|reference| (reference, relay))
             }
         };
         match started {
-            Some(reference) => {
+            Some((reference, relay)) => {
                 self.bytes += bytes;
                 self.blocking |= blocks;
-                self.running.insert(reference, Running { waiting, bytes, blocks });
+                self.running.insert(reference, Running { waiting, relay, bytes, blocks });
             }
             None => waiting.answer(node, server, &badrpc(SYSTEM_LIMIT)),
         }
@@ -211,6 +230,9 @@ impl Rex {
         let Some(running) = self.running.remove(&reference) else { return };
         self.bytes -= running.bytes;
         let reason = (reader.skip() && reader.skip()).then(|| reader.term_bytes()).flatten();
+        if let Some(relay) = &running.relay {
+            relay::end(node, relay);
+        }
         running.waiting.answer(node, server, &result(reason.unwrap_or_default(), &reference));
         if running.blocks {
             self.blocking = false;
@@ -227,7 +249,13 @@ impl Call {
     /// `M, F, Args, Leader`. What `apply/3` refuses comes back as the answer for it.
     fn read(node: &Arc<Inner>, caller: Pid, request: &mut Reader<'_>) -> Option<Result<Call, Bytes>> {
         let (module, function, args) = (request.term_bytes()?, request.term_bytes()?, request.term_bytes()?);
-        let leader = request.pid().or_else(|| node.console()).unwrap_or_else(|| caller.clone());
+        let leader = match request.atom_is("send_stdout_to_caller") {
+            true => Leader::Caller,
+            false => {
+                let leader = request.pid().or_else(|| node.console());
+                Leader::Process(leader.unwrap_or_else(|| caller.clone()))
+            }
+        };
         let names = (Reader::new(module).atom_term(), Reader::new(function).atom_term());
         let call = match (names, list_length(args)) {
             ((Some(module), Some(function)), Some(_)) => {

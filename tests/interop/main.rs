@@ -1,6 +1,7 @@
 //! Live tests: nodes of ours and real BEAMs. They need Erlang and Elixir (`make test` leaves them out loudly where
 //! there is none, and `ERLNODE_OTP_ROOT` chooses another release), and each has a private epmd port.
 
+mod calling;
 #[path = "../tls/certificates.rs"]
 mod certificates;
 mod comparisons;

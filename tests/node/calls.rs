@@ -207,3 +207,27 @@ fn many_nodes_are_asked_at_once_and_each_answers_for_itself() {
     });
     assert!(client.is_empty());
 }
+
+/// As C nodes ask for it: what the function prints comes first, then its result.
+#[test]
+fn the_output_of_a_call_through_rex_is_sent_to_the_caller_if_it_wants_that() {
+    let cluster = Cluster::new();
+    let (_a, client, b, server) = cluster.pair();
+    server.export("calc", "run", Some(0)).unwrap();
+    let rex = Target::name_node("rex", b.name().as_str()).unwrap();
+    let before = b.process_count();
+    let mut call = erlnode::term::Writer::new();
+    call.tuple(2).pid(&client.pid()).tuple(5).atom("call").atom("calc").atom("run").nil();
+    call.atom("send_stdout_to_caller");
+    client.send(&rex, &call.finish().unwrap(), PATIENCE).unwrap();
+    let request = next(&server).into_request().unwrap();
+    let leader = Target::Pid(request.leader().clone());
+    server.put_chars(&leader, "one\n", PATIENCE).unwrap();
+    server.put_chars(&leader, "zw\u{f6}lf\n", PATIENCE).unwrap();
+    request.reply(&term("done")).unwrap();
+    let printed = |message: erlnode::Message| message.term().unwrap().to_string();
+    assert_eq!(printed(next(&client)), "{rex_stdout,<<\"one\\n\">>}");
+    assert!(printed(next(&client)).starts_with("{rex_stdout,<<"));
+    assert_eq!(printed(next(&client)), "{rex,done}");
+    assert_eq!(b.process_count(), before, "and the leader of that call is gone");
+}

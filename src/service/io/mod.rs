@@ -7,6 +7,7 @@
 mod chars;
 mod console;
 mod format;
+pub(crate) mod relay;
 mod request;
 
 use std::sync::Arc;

@@ -12,6 +12,8 @@ mod text;
 
 use crate::support::{Beam, Cluster};
 
+pub use real::SERVERS;
+
 const REAL: &str = "real@localhost";
 const OURS: &str = "ours@localhost";
 
@@ -46,7 +48,7 @@ fn compare(language: &str, lines: &[&str]) {
     let cluster = Cluster::new();
     let mut alex = cluster.beam("alex");
     let mut peer = cluster.beam("real");
-    peer.elixir(real::SERVERS);
+    peer.elixir(SERVERS);
     let node = cluster.node("ours");
     let stand_in = stand_in::start(&node);
     let mut wrong = Vec::new();
