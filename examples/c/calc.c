@@ -71,6 +71,9 @@ static int32_t on_call(erln_mailbox box, erln_msg *msg, erln_reader *request, vo
         erln_answer(box, msg, "~l", *value);
     } else if (erln_read_match(request, "{later, ~l}", &x) && x >= 0) {
         return keep(box, msg, x);
+    } else if (erln_read_match(request, "{get, {'Elixir.Kernel', '+', [~l]}}", &x)) {
+        // Agent.get({Calc, node}, Kernel, :+, [1]): a function of the state that needs no code of theirs.
+        erln_answer(box, msg, "~l", *value + x);
     } else if (erln_read_atom_is(request, "stop")) {
         erln_answer(box, msg, "ok");
         return ERLN_STOP;
@@ -184,6 +187,24 @@ static void call(erln_node node, const char *peer) {
         erln_msg_free(reply);
     }
     erln_writer_free(args);
+    // A deadline: what comes after it is dropped.
+    if (erln_call(box, erln_to_remote(CALC, peer), 10, &reply, "{later, 200}") == ERLN_ERR_TIMEOUT) {
+        printf("later: timeout\n");
+    }
+    // Several calls under way at a time; one of them is given up.
+    erln_pending *calls[3];
+    for (int n = 0; n < 3; n++) must(erln_call_begin(box, erln_to_remote(CALC, peer), &calls[n], "{add, 10, ~i}", n));
+    erln_pending_free(calls[1]);
+    for (int n = 2; n >= 0; n -= 2) {
+        must(erln_pending_wait(calls[n], PATIENCE_MS, &reply));
+        must(erln_msg_text(reply, &text));
+        printf("10 + %d = %.*s\n", n, (int)text.len, (const char *)text.ptr);
+        erln_msg_free(reply);
+        erln_pending_free(calls[n]);
+    }
+    if (erln_call(box, erln_to_remote("nobody", peer), PATIENCE_MS, &reply, "x") == ERLN_ERR_NO_PROCESS) {
+        printf("nobody: %s\n", erln_last_error());
+    }
 }
 
 int main(int argc, char **argv) {

@@ -21,7 +21,7 @@ import math
 import threading
 from typing import Any
 
-from erlnode import NO_REPLY, Atom, ErlangError, GenServer, Node, Sender, Stop, Term
+from erlnode import NO_REPLY, Atom, ErlangError, GenServer, Node, NoProcessError, Sender, Stop, Term, Timeout
 from shared.options import node_of, parser, ready, wait
 
 OK = Atom("ok")
@@ -48,6 +48,9 @@ class Calc(GenServer):
             # The reply comes from another thread, after so many milliseconds.
             threading.Timer(numbers[0] / 1000, self.reply, (sender, Atom("late"))).start()
             return NO_REPLY
+        if operation is Atom("get") and numbers[0][:2] == (Atom("Elixir.Kernel"), Atom("+")):
+            # Agent.get({Calc, node}, Kernel, :+, [1]): a function of the state that needs no code of theirs.
+            return self.value + list(numbers[0][2])[0]
         return super().handle_call(request, sender)
 
     def handle_cast(self, request: Term) -> None:
@@ -84,7 +87,22 @@ def call(node: Node, peer: str) -> None:
     try:
         node.rpc(peer, "math", "sqrt", [-1.0], timeout=5)
     except ErlangError as error:
-        print("sqrt(-1):", error, flush=True)
+        print("sqrt(-1):", error)
+    try:
+        # A deadline: what comes after it is dropped.
+        node.call(calc, (Atom("later"), 200), timeout=0.01)
+    except Timeout:
+        print("later: timeout")
+    with node.mailbox() as box:
+        # Several calls under way at a time; one of them is given up.
+        calls = [box.send_request(calc, (Atom("add"), 10, n), timeout=5) for n in range(3)]
+        calls[1].cancel()
+        print("10 + 2 =", calls[2].result(5))
+        print("10 + 0 =", calls[0].result(5))
+    try:
+        node.call(("nobody", peer), Atom("x"))
+    except NoProcessError as error:
+        print("nobody:", error, flush=True)
 
 
 def main() -> None:

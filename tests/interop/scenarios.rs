@@ -23,6 +23,7 @@ in_languages! {
     what_they_print_on_our_console_appears_here: c python;
     calls_and_casts_are_answered: c python;
     a_server_answers_as_a_gen_server_does: c python;
+    we_call_servers_and_functions: c python;
     they_play_together_without_a_beam: c python;
     a_task_runs_here_and_moebi_answers_with_one_over_there: c python;
     we_play_alex_and_the_task_runs_over_there: c python;
@@ -100,6 +101,75 @@ fn calls_and_casts_are_answered(language: &str) {
     assert!(error.contains("undef"), "{error}");
     let gone = alex.type_line("GenServer.call({Nobody, :ours@localhost}, :hello)");
     assert!(gone.contains("no process"), "{gone}");
+    for (line, shown) in CALLS {
+        // Older and newer releases quote atoms with an @ differently.
+        assert_eq!(alex.type_line(line).replace('"', ""), shown.replace('"', ""), "{line}");
+    }
+    let late = alex.type_line("GenServer.call({Calc, :ours@localhost}, {:later, 100}, 10)");
+    assert!(late.contains("time out"), "{late}");
+    // The reply comes after that, and a later answer after the reply: nothing of it is in the mailbox.
+    assert_eq!(alex.type_line("GenServer.call({Calc, :ours@localhost}, {:later, 300})"), ":late");
+    assert_eq!(alex.type_line("flush()"), ":ok");
+}
+
+/// The rest of scenario 9, each line and what is shown.
+const CALLS: &[(&str, &str)] = &[
+    (":erpc.multicall([:ours@localhost, :ours@localhost], :math, :sqrt, [4.0])", "[ok: 2.0, ok: 2.0]"),
+    (":erpc.cast(:ours@localhost, :math, :sqrt, [4.0])", ":ok"),
+    (":rpc.block_call(:ours@localhost, :math, :sqrt, [9.0])", "3.0"),
+    (":rpc.yield(:rpc.async_call(:ours@localhost, :math, :sqrt, [16.0]))", "4.0"),
+    (":rpc.multicall([:ours@localhost], :math, :sqrt, [4.0])", "{[2.0], []}"),
+    ("GenServer.multi_call([:ours@localhost], Calc, {:add, 1, 2})", "{[ours@localhost: 3], []}"),
+    (
+        ":gen_server.receive_response(:gen_server.send_request({Calc, :ours@localhost}, {:add, 2, 2}), 5000)",
+        "{:reply, 4}",
+    ),
+    (":gen_statem.call({Calc, :ours@localhost}, {:add, 2, 3})", "5"),
+    ("Agent.get({Calc, :ours@localhost}, Kernel, :+, [1])", "6"),
+    ("GenServer.call({Calc, :ours@localhost}, {:divide, 1, 0})", "{:error, :badarith}"),
+    ("GenServer.call({Calc, :ours@localhost}, {:divide, 1, 2})", "{:ok, 0.5}"),
+    (":sys.get_status({Calc, :ours@localhost}) |> elem(0)", ":status"),
+    (":sys.suspend({Calc, :ours@localhost})", ":ok"),
+    (":sys.resume({Calc, :ours@localhost})", ":ok"),
+    ("GenServer.call({Calc, :ours@localhost}, {:add, 3, 3})", "6"),
+];
+
+/// Scenario 9 from our side: a server in plain Elixir, and another node of ours.
+fn we_call_servers_and_functions(language: &str) {
+    let cluster = Cluster::new();
+    let mut alex = cluster.beam("alex");
+    alex.elixir(
+        "defmodule Calc do
+           use GenServer
+           def init(state), do: {:ok, state}
+           def handle_call({:add, x, y}, _, state), do: {:reply, x + y, state}
+           def handle_call(:recall, _, state), do: {:reply, state, state}
+           def handle_call({:later, ms}, from, state) do
+             spawn(fn -> Process.sleep(ms); GenServer.reply(from, :late) end)
+             {:noreply, state}
+           end
+           def handle_cast({:store, x}, _), do: {:noreply, x}
+         end
+         {:ok, _} = GenServer.start(Calc, 0, name: Calc)",
+    );
+    let _ours = cluster.example(language, "calc", &[]);
+    for peer in [ALEX, OURS] {
+        let (status, output) =
+            cluster.example_as(language, "calc", "caller@localhost", &["--ping", peer]).finish();
+        assert!(status.success(), "{status}\n{output}");
+        for shown in [
+            "1 + 2 = 3",
+            "stored 5",
+            "1.4142135623730951",
+            "badarith",
+            "later: timeout",
+            "10 + 2 = 12",
+            "10 + 0 = 10",
+        ] {
+            assert!(output.contains(shown), "{shown} from {peer}:\n{output}");
+        }
+        assert!(output.contains("nobody: no process"), "{output}");
+    }
 }
 
 /// Scenario 9, further: whatever asks a GenServer.

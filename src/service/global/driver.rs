@@ -78,7 +78,7 @@ pub(crate) fn start(node: &Arc<Inner>, service: &Arc<Service>) -> Result<()> {
     let Some(asked) = service.asked.lock().take() else { return Ok(()) };
     let process = || -> Result<Arc<Process>> {
         let process = node.processes.create(LIMITS)?;
-        process.set_trap_exit(true);
+        process.protect();
         Ok(process)
     };
     let (server, locker, registrar) = (process()?, process()?, process()?);
