@@ -179,6 +179,9 @@ class AsyncCaller:
         finally:
             if timer is not None:
                 timer.cancel()
+            if future.done() and not future.cancelled():
+                # Sending failed and the answer says so, too: one of them is enough.
+                future.exception()
             if self._waiting.pop(reference, None) is not None:
                 _forget(self._box, reference)
 

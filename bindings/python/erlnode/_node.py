@@ -335,6 +335,29 @@ class Node:
         """`rpc` for asyncio; any number of calls may be under way."""
         return await self._callers.get().rpc(str(node), module, function, args, timeout)
 
+    async def multicall_async(
+        self,
+        nodes: Sequence[Union[Atom, str]],
+        module: Union[Atom, str],
+        function: Union[Atom, str],
+        args: Sequence[Term] = (),
+        timeout: Optional[float] = None,
+    ) -> List[Union[Term, BaseException]]:
+        """`multicall` for asyncio."""
+        calls = [self.rpc_async(node, module, function, args, timeout) for node in nodes]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    async def multi_call_async(
+        self,
+        nodes: Sequence[Union[Atom, str]],
+        name: Union[Atom, str],
+        request: Term,
+        timeout: Optional[float] = None,
+    ) -> List[Union[Term, BaseException]]:
+        """`multi_call` for asyncio."""
+        calls = [self.call_async((name, str(node)), request, timeout) for node in nodes]
+        return await asyncio.gather(*calls, return_exceptions=True)
+
     @property
     def _box(self) -> Mailbox:
         """A mailbox of the present thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import unittest
 from typing import Any
 
@@ -91,6 +92,19 @@ class Multi(unittest.TestCase):
             self.assertIsInstance(answers[1], Error)
             self.assertIsInstance(answers[2], NoProcessError)
         self.assert_empty()
+
+    def test_asyncio_asks_many_nodes_at_once_as_well(self) -> None:
+        async def ask() -> None:
+            nodes = [self.other.name, "nobody@localhost"]
+            here, nobody = await self.ours.multicall_async(nodes, "erlang", "node", timeout=10)
+            self.assertEqual(here, Atom(self.other.name))
+            self.assertIsInstance(nobody, NoConnectionError)
+            answer, nobody = await self.ours.multi_call_async(nodes, "collect", Atom("x"), 10)
+            self.assertEqual(answer, Atom("x"))
+            self.assertIsInstance(nobody, Error)
+
+        with Collector(1).start(self.other, "collect"):
+            asyncio.run(ask())
 
 
 if __name__ == "__main__":
