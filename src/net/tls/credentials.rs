@@ -4,16 +4,20 @@
 //! and leaves the old ones in force. Connections that exist go on with what they were made with.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 use rustls::client::Resumption;
-use rustls::crypto::{ring, CryptoProvider};
+use rustls::crypto::ring;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate};
-use rustls::{version, ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use rustls::{
+    version, CipherSuiteCommon, ClientConfig, RootCertStore, ServerConfig, SupportedCipherSuite,
+    SupportedProtocolVersion, Tls12CipherSuite,
+};
 use zeroize::Zeroizing;
 
 use super::options::{Pem, Role, Tls, TlsVersion};
@@ -27,18 +31,22 @@ const LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// Larger files hold no certificates.
 const MAX_PEM: u64 = 16 << 20;
 
-/// Cipher suites by their standard name and OpenSSL's (which OTP uses), in the order of our preference. ChaCha20 goes
-/// first for TLS 1.2: with AES-GCM a connection has to end after 2^24 records, and there are no new keys in 1.2.
+/// Records under one key of AES-GCM with TLS 1.2, which cannot agree on new ones: then the connection ends, and is made
+/// again. rustls would end it after 2^24, for the worst case of full records; with many small messages that is an hour. A
+/// BEAM changes its keys after as many.
+const MAX_RECORDS_OF_TLS12: u64 = 1 << 28;
+
+/// Cipher suites by their standard name and OpenSSL's (which OTP uses), in the order of our preference.
 const SUITES: [(&str, &str); 9] = [
     ("TLS13_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"),
     ("TLS13_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"),
     ("TLS13_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
-    ("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"),
-    ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305"),
     ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"),
     ("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
     ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"),
     ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"),
+    ("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"),
+    ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305"),
 ];
 
 /// See the module.
@@ -227,7 +235,8 @@ fn versions(role: &Role) -> Vec<&'static SupportedProtocolVersion> {
 /// The cipher suites of `role`, best first.
 fn provider(role: &Role) -> Result<Arc<CryptoProvider>> {
     let mut provider = ring::default_provider();
-    let place = |suite: &rustls::SupportedCipherSuite| {
+    provider.cipher_suites = suites().to_vec();
+    let place = |suite: &SupportedCipherSuite| {
         let name = format!("{:?}", suite.suite());
         SUITES.iter().position(|(standard, _)| *standard == name)
     };
@@ -248,6 +257,34 @@ fn provider(role: &Role) -> Result<Arc<CryptoProvider>> {
         )));
     }
     Ok(Arc::new(provider))
+}
+
+/// The cipher suites of ring, those of AES-GCM in TLS 1.2 with [`MAX_RECORDS_OF_TLS12`].
+fn suites() -> &'static [SupportedCipherSuite] {
+    static LONGER: OnceLock<Vec<Tls12CipherSuite>> = OnceLock::new();
+    static ALL: OnceLock<Vec<SupportedCipherSuite>> = OnceLock::new();
+    let longer = LONGER.get_or_init(|| {
+        let tls12 = ring::ALL_CIPHER_SUITES.iter().filter_map(|suite| match suite {
+            SupportedCipherSuite::Tls12(suite) => Some(*suite),
+            SupportedCipherSuite::Tls13(_) => None,
+        });
+        let longer = |suite: &Tls12CipherSuite| Tls12CipherSuite {
+            common: CipherSuiteCommon {
+                suite: suite.common.suite,
+                hash_provider: suite.common.hash_provider,
+                confidentiality_limit: suite.common.confidentiality_limit.max(MAX_RECORDS_OF_TLS12),
+            },
+            prf_provider: suite.prf_provider,
+            kx: suite.kx,
+            sign: suite.sign,
+            aead_alg: suite.aead_alg,
+        };
+        tls12.map(longer).collect()
+    });
+    ALL.get_or_init(|| {
+        let tls13 = ring::ALL_CIPHER_SUITES.iter().filter(|suite| suite.tls13().is_some()).copied();
+        tls13.chain(longer.iter().map(SupportedCipherSuite::Tls12)).collect()
+    })
 }
 
 fn bytes(pem: &Pem, what: &str) -> Result<Zeroizing<Vec<u8>>> {
