@@ -35,6 +35,11 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ),
     ("threads", "c11", "threads that use and close the same things get answers, and order is kept"),
     ("pending", "c11", "calls are waited for later, many nodes asked at once, and sys answered"),
+    (
+        "border",
+        "c11",
+        "closing wakes whoever waits, however; 64 threads, signals and exit() under 1,000 waiters do no harm",
+    ),
     ("process", "c11", "fork, signals, killed peers and exit() while others wait do no harm"),
 ];
 

@@ -86,7 +86,9 @@ static void order(void) {
 // What a call may say when others close what it uses.
 static void fine(erln_status status) {
     CHECK(status == ERLN_OK || status == ERLN_ERR_CLOSED || status == ERLN_ERR_TIMEOUT || status == ERLN_ERR_NO_PROCESS ||
-          status == ERLN_ERR_NAME_TAKEN || status == ERLN_ERR_NO_CONNECTION || status == ERLN_ERR_BUSY);
+          status == ERLN_ERR_NAME_TAKEN || status == ERLN_ERR_NO_CONNECTION || status == ERLN_ERR_BUSY ||
+          // Once the node is stopped, whoever serves epmd has forgotten it, or has gone with it.
+          status == ERLN_ERR_NAME_UNKNOWN || status == ERLN_ERR_UNREACHABLE || status == ERLN_ERR_EPMD);
 }
 
 // The slots are read and written by all threads without care: an id is always one or the other.

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -204,6 +205,25 @@ static inline void begin(const char *name) {
 static inline void end(void) {
     // Closed by the call, or by us.
     while (opened_count > 0) (void)erln_mailbox_close(opened[--opened_count]);
+}
+
+static erln_msg *inherited_msg;
+static erln_request *inherited_request;
+
+// True in a child, whose answer the parent has waited for.
+static inline bool in_a_child(void) {
+    int status;
+    inherited_msg = msg();
+    inherited_request = request();
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        failures = 0;
+        return true;
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return false;
 }
 
 static inline void fail_case(const char *what, const char *got) {

@@ -8,8 +8,9 @@ mod header;
 mod program;
 mod values;
 
-use super::{build, compile, root, run};
+use super::{build, compile, epmd_port, root, run};
 use std::fs;
+use std::process::Command;
 
 /// Fewer would mean that the header was not read.
 const LEAST: usize = 1000;
@@ -29,4 +30,23 @@ fn every_misuse_of_every_function_is_answered() {
     // The values of the table are given to every type that they fit.
     let options = ["-std=c11", "-g", "-Wno-unused-value", "-Wno-unused-result", &include];
     compile("cc", &options, &source, &program).and_then(|()| run(&program)).unwrap();
+}
+
+#[test]
+fn the_library_can_be_loaded_and_unloaded_at_any_time() {
+    let program = build().join("load");
+    // Not linked with the library: only then does unloading mean anything.
+    let compiled = Command::new("cc")
+        .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-g", "-I"])
+        .arg(root().join("include"))
+        .arg(root().join("tests/c/border/load.c"))
+        .args(["-ldl", "-o"])
+        .arg(&program)
+        .status()
+        .unwrap();
+    assert!(compiled.success());
+    let mut loading = Command::new("timeout");
+    loading.arg("60").arg(&program).arg(build().join("liberlnode.so"));
+    let status = loading.env("ERL_EPMD_PORT", epmd_port().to_string()).status().unwrap();
+    assert!(status.success(), "{status}");
 }

@@ -42,12 +42,40 @@ pub fn program(functions: &[Function]) -> (String, usize) {
     for (n, case) in cases.iter().enumerate() {
         writeln!(text, "static void case_{n}(void) {{\n{case}}}\n").unwrap();
     }
+    let forked: Vec<_> = functions.iter().filter_map(forked).collect();
+    for (n, case) in forked.iter().enumerate() {
+        writeln!(text, "static void forked_{n}(void) {{\n{case}}}\n").unwrap();
+    }
     text += "int main(void) {\n    set_up();\n";
     for n in 0..cases.len() {
         writeln!(text, "    case_{n}();\n    end();").unwrap();
     }
+    text += "    if (in_a_child()) {\n";
+    for n in 0..forked.len() {
+        writeln!(text, "        forked_{n}();").unwrap();
+    }
+    text += "        _exit(failures > 0);\n    }\n";
+    writeln!(text, "    cases += {};", forked.len()).unwrap();
     text += "    printf(\"%zu cases of misuse, %zu answered wrongly\\n\", cases, failures);\n    return failures > 0;\n}\n";
-    (text, cases.len())
+    (text, cases.len() + forked.len())
+}
+
+/// The call in a forked child, with the ids of its parent.
+fn forked(function: &Function) -> Option<String> {
+    function
+        .parameters
+        .iter()
+        .find(|parameter| matches!(parameter.kind.as_str(), "erln_node" | "erln_mailbox"))?;
+    let choices = choices(function);
+    let inherited = |choice: &Choice| match choice.good.as_str() {
+        "box()" => "own".to_owned(),
+        "another_node()" => "node".to_owned(),
+        "msg()" => "inherited_msg".to_owned(),
+        "request()" => "inherited_request".to_owned(),
+        good => good.to_owned(),
+    };
+    let arguments: Vec<_> = choices.iter().map(inherited).collect();
+    Some(case(function, "in a forked child", &choices, &arguments, Want::Status("ERLN_ERR_FORKED")))
 }
 
 /// One case; where the header has an inline form, that too.

@@ -65,7 +65,8 @@ pub fn choices(function: &Function) -> Vec<Choice> {
         };
         let place = (parameter.is_out() && good.contains(&format!("&place_{at}"))).then_some(at);
         let mut others = others;
-        if MAY_BE_NULL.contains(&(function.name.as_str(), parameter.name.as_str())) {
+        let is_scope = function.name.starts_with("erln_pg_") && parameter.name == "scope";
+        if is_scope || MAY_BE_NULL.contains(&(function.name.as_str(), parameter.name.as_str())) {
             for value in &mut others {
                 if value.text == "NULL" {
                     value.want = Want::Any;
