@@ -13,6 +13,9 @@ pub mod proto;
 
 // Sockets and threads.
 #[cfg(feature = "node")]
+mod sync;
+
+#[cfg(feature = "node")]
 pub mod runtime;
 
 #[cfg(feature = "node")]

@@ -7,10 +7,9 @@
 
 use std::future::Future;
 use std::pin::{pin, Pin};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
@@ -19,6 +18,7 @@ use tokio::runtime::{Builder, Handle, Runtime as Tokio};
 use tokio::sync::Notify;
 
 use crate::error::{Error, Result};
+use crate::sync::{current as current_thread, park, AtomicBool, Thread};
 
 /// How long nobody may drive before the background thread leads again: long enough that the program handles what it just
 /// received, short enough that timers and other connections do not notice.
@@ -227,7 +227,7 @@ impl Wake for Unpark {
 
 /// Polls `future` on this thread, parking it in between; needs no runtime.
 pub(crate) fn park_on<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
-    let signal = Arc::new(Unpark { thread: std::thread::current(), woken: AtomicBool::new(false) });
+    let signal = Arc::new(Unpark { thread: current_thread(), woken: AtomicBool::new(false) });
     let waker = Waker::from(signal.clone());
     let mut context = Context::from_waker(&waker);
     let mut future: Pin<&mut F> = pin!(future);
@@ -238,7 +238,7 @@ pub(crate) fn park_on<F: Future>(future: F, deadline: Option<Instant>) -> Option
         }
         while !signal.woken.load(Ordering::Acquire) {
             match deadline {
-                None => std::thread::park(),
+                None => park(),
                 Some(deadline) => {
                     let now = Instant::now();
                     if now >= deadline {

@@ -10,12 +10,11 @@
 
 use std::collections::VecDeque;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::{Mutex, RwLock};
-
 use super::guard::{forks, watch_forks};
+use crate::sync::{AtomicPtr, Mutex, RwLock};
 use crate::{Error, Result};
 
 /// Slots in the first chunk; each further chunk doubles.
@@ -262,5 +261,84 @@ mod tests {
             assert_eq!(*LARGE.get(*id).unwrap(), n as u32);
         }
         assert_eq!(LARGE.ids(), ids);
+    }
+}
+
+/// Every order in which openers, users and closers can meet.
+#[cfg(all(test, erlnode_loom))]
+mod loom_tests {
+    use super::*;
+    use loom::thread::spawn;
+
+    fn table() -> &'static Handles<u32> {
+        let table = Box::leak(Box::new(Handles::new(9, "thing")));
+        // The pointer is loom's from its first use on, which no thread may share with another.
+        assert!(table.slots.load(Ordering::Relaxed).is_null());
+        table
+    }
+
+    #[test]
+    fn loom_of_two_closers_one_wins_and_users_get_it_or_closed() {
+        loom::model(|| {
+            let table = table();
+            let id = table.insert(Arc::new(7)).unwrap();
+            let closer = spawn(move || table.remove(id).is_ok());
+            let user = spawn(move || table.get(id));
+            let won = table.remove(id).is_ok();
+            match user.join().unwrap() {
+                Ok(object) => assert_eq!(*object, 7),
+                Err(error) => assert!(matches!(error, Error::Closed(_))),
+            }
+            assert!(won != closer.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn loom_a_used_again_slot_is_never_found_by_its_old_id() {
+        loom::model(|| {
+            let table = table();
+            let old = table.insert(Arc::new(1)).unwrap();
+            let reuse = spawn(move || {
+                table.remove(old).unwrap();
+                let new = table.insert(Arc::new(2)).unwrap();
+                assert_eq!(*table.get(new).unwrap(), 2);
+            });
+            match table.get(old) {
+                Ok(object) => assert_eq!(*object, 1),
+                Err(error) => assert!(matches!(error, Error::Closed(_))),
+            }
+            reuse.join().unwrap();
+            assert!(matches!(table.get(old), Err(Error::Closed(_))));
+        });
+    }
+
+    /// That loom is really on: two threads that add 1 by reading and writing lose one in some order.
+    #[test]
+    #[should_panic(expected = "lost")]
+    fn loom_finds_a_lost_update() {
+        use loom::sync::atomic::AtomicU32;
+        loom::model(|| {
+            let number = loom::sync::Arc::new(AtomicU32::new(0));
+            let add = |number: &AtomicU32| number.store(number.load(Ordering::SeqCst) + 1, Ordering::SeqCst);
+            let other = spawn({
+                let number = number.clone();
+                move || add(&number)
+            });
+            add(&number);
+            other.join().unwrap();
+            assert_eq!(number.load(Ordering::SeqCst), 2, "lost");
+        });
+    }
+
+    #[test]
+    fn loom_two_first_users_share_one_table() {
+        loom::model(|| {
+            let table = table();
+            let other = spawn(move || table.insert(Arc::new(2)).unwrap());
+            let mine = table.insert(Arc::new(1)).unwrap();
+            let theirs = other.join().unwrap();
+            assert_ne!(mine, theirs);
+            assert_eq!((*table.get(mine).unwrap(), *table.get(theirs).unwrap()), (1, 2));
+        });
     }
 }

@@ -10,7 +10,7 @@ use std::future::Future;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -18,9 +18,9 @@ use crate::error::{Error, Result};
 use crate::net::link::Pause;
 use crate::node::message::{Message, MessageKind};
 use crate::node::relations::Relations;
+use crate::sync::{AtomicBool, Mutex};
 use crate::term::{Pid, Reference};
 use bytes::Bytes;
-use parking_lot::Mutex;
 
 /// What happens when a mailbox is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -473,3 +473,6 @@ impl Bell {
         let _ = (&self.listen).read(&mut byte);
     }
 }
+
+#[cfg(all(test, erlnode_loom))]
+mod loom_tests;

@@ -13,11 +13,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("log", &["error"]),
     ("term", &["error"]),
     ("proto", &["error", "term"]),
-    ("runtime", &["error", "log"]),
-    ("net", &["error", "log", "runtime", "term", "proto"]),
-    ("node", &["error", "log", "runtime", "term", "proto", "net"]),
-    ("service", &["error", "log", "runtime", "term", "proto", "net", "node"]),
-    ("ffi", &["error", "log", "runtime", "term", "proto", "net", "node", "service"]),
+    ("sync", &[]),
+    ("runtime", &["error", "log", "sync"]),
+    ("net", &["error", "log", "runtime", "sync", "term", "proto"]),
+    ("node", &["error", "log", "runtime", "sync", "term", "proto", "net"]),
+    ("service", &["error", "log", "runtime", "sync", "term", "proto", "net", "node"]),
+    ("ffi", &["error", "log", "runtime", "sync", "term", "proto", "net", "node", "service"]),
     ("ei", &["error", "log", "term", "proto"]),
 ];
 

@@ -158,7 +158,8 @@ unsafe fn read(bytes: &[u8]) {
             _ => erln_read_skip(reader),
         };
         if !hit && erln_reader_error(reader) == ERLN_OK {
-            assert_eq!((before.next, before.inside), ((*reader).next, (*reader).inside), "a wrong guess moved");
+            // Where an empty head `108 0 T` stood, T may stand now: the same value.
+            assert_eq!(erln_reader_kind(&before), erln_reader_kind(reader), "a wrong guess moved");
         }
     }
     let finished = erln_reader_finish(reader);

@@ -1,0 +1,117 @@
+//! Every order in which senders, receivers and a closer of one process can meet, tried by loom.
+
+use super::*;
+use crate::runtime::park_on;
+use loom::thread::spawn;
+
+const LIMITS: Limits = Limits { bytes: 1 << 20, count: 1 << 20, overflow: Overflow::StopReading };
+
+fn process() -> Arc<Process> {
+    Arc::new(Process::new(1, 1, LIMITS))
+}
+
+fn message(number: u8) -> Message {
+    Message::new(MessageKind::Message, None, Bytes::from(vec![97, number]))
+}
+
+/// Waits as a program thread does.
+fn receive(process: &Process) -> Result<u8> {
+    let received = park_on(process.recv(None), None).expect("no deadline");
+    received.map(|message| message.payload()[1])
+}
+
+#[test]
+fn loom_a_message_wakes_who_waits() {
+    loom::model(|| {
+        let process = process();
+        let sender = spawn({
+            let process = process.clone();
+            move || drop(process.deliver(message(7)))
+        });
+        assert_eq!(receive(&process).unwrap(), 7);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_two_receivers_share_two_messages() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let process = process();
+        let other = spawn({
+            let process = process.clone();
+            move || receive(&process).unwrap()
+        });
+        let sender = spawn({
+            let process = process.clone();
+            move || {
+                process.deliver(message(1));
+                process.deliver(message(2));
+            }
+        });
+        let mut got = [receive(&process).unwrap(), other.join().unwrap()];
+        sender.join().unwrap();
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+        assert_eq!(process.queue_len(), 0);
+    });
+}
+
+#[test]
+fn loom_closing_wakes_and_loses_nothing() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let process = process();
+        let sender = spawn({
+            let process = process.clone();
+            move || !matches!(process.deliver(message(7)), Delivery::Dead)
+        });
+        let closer = spawn({
+            let process = process.clone();
+            move || process.close(Bytes::from_static(b"j")).expect("the only closer").unread.len()
+        });
+        let received = receive(&process);
+        let (sent, unread) = (sender.join().unwrap(), closer.join().unwrap());
+        // What was accepted was received, or is left over for the closer.
+        assert_eq!(usize::from(sent), usize::from(received.is_ok()) + unread);
+        assert!(matches!(process.take(None), Err(Error::Closed(_))));
+    });
+}
+
+#[test]
+fn loom_who_leaves_takes_nobodys_wakeup_along() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let process = process();
+        let leaver = spawn({
+            let process = process.clone();
+            move || {
+                let mut wait = std::pin::pin!(process.recv(None));
+                let waker = Waker::noop();
+                // One look, and away: what it took, if it took anything, goes back to the test.
+                match wait.as_mut().poll(&mut Context::from_waker(waker)) {
+                    Poll::Ready(received) => Some(received.unwrap().payload()[1]),
+                    Poll::Pending => None,
+                }
+            }
+        });
+        let sender = spawn({
+            let process = process.clone();
+            move || {
+                process.deliver(message(1));
+                process.deliver(message(2));
+            }
+        });
+        let mut got = vec![receive(&process).unwrap()];
+        got.extend(leaver.join().unwrap());
+        sender.join().unwrap();
+        while let Ok(Some(message)) = process.take(None) {
+            got.push(message.payload()[1]);
+        }
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+    });
+}
