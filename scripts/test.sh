@@ -79,6 +79,7 @@ lacks() {
   case $1 in
     interop | epmd) have erl || say "no Erlang on this machine (erl is not in the path)" ;;
     libei)
+      have erl || { say "no Erlang on this machine (erl is not in the path)"; return; }
       compgen -G '/usr/lib/erlang/lib/erl_interface-*/include/ei.h' >/dev/null || [ -n "${ERLNODE_EI_REFERENCE:-}" ] ||
         say "no libei of OTP to compare with (package erlang-dev, or ERLNODE_EI_REFERENCE=/dir)"
       ;;

@@ -44,6 +44,8 @@ pub use node::{
     send::Target, Node, NodeFilter,
 };
 #[cfg(feature = "node")]
-pub use service::{global::GlobalLock, global::Resolve, pg::Pg, pubsub::PubSub};
+pub use service::{
+    global::GlobalLock, global::Resolve, pg::Pg, pubsub::PubSub, server::GenServer, task::Task,
+};
 #[cfg(feature = "node")]
 pub use {net::discovery, node::discovery::Discovery};

@@ -562,6 +562,33 @@ public:
         auto args = detail::values(format, all...);
         check(erln_answer_args(box_, call.get(), format, args.data(), args.size()));
     }
+    // Makes this mailbox the Task.Supervisor that peers ask by its name: what they start arrives as requests where it was
+    // exported. Nothing may be received from it any more.
+    void supervise_tasks(std::size_t max_children = 0, std::size_t max_restarts = 3, std::uint32_t max_seconds = 5) {
+        check(erln_task_supervise(box_, max_children, max_restarts, max_seconds));
+    }
+    // Starts a task of ours under a supervisor, with one list of arguments made from a template.
+    template <class... Values>
+    erln_task task_async(const To &supervisor, const std::string &module, const std::string &function, int timeout_ms,
+                         const char *format, const Values &...all) {
+        auto args = detail::values(format, all...);
+        erln_task task;
+        check(erln_task_async_args(box_, supervisor.get(), module.c_str(), function.c_str(), format, args.data(),
+                                   args.size(), 0, timeout_ms, &task));
+        return task;
+    }
+    // Waits for its end, which is {ok, Result} or {exit, Reason}.
+    Message task_await(const erln_task &task, int timeout_ms) {
+        erln_msg *end;
+        check(erln_task_await(box_, &task, timeout_ms, &end));
+        return Message(end);
+    }
+    // Ends it: nil, or what it ended with before it could be stopped.
+    Message task_shutdown(const erln_task &task, int timeout_ms) {
+        erln_msg *end;
+        check(erln_task_shutdown(box_, &task, timeout_ms, &end));
+        return Message(end);
+    }
     // Runs a function on a peer; the answer is {return, Value} or an exception, as erln_erpc tells.
     template <class... Values>
     Message erpc(const std::string &peer, const std::string &module, const std::string &function, int timeout_ms,

@@ -113,6 +113,18 @@ static void nodes() {
     CHECK(status_of([&] { client.call({"nobody", a.name()}, patience_ms, "x"); }) == ERLN_ERR_NO_PROCESS);
     CHECK(client.erpc(a.name(), "no", "such", patience_ms, "[]").match("{error, undef, _}"));
 
+    erlnode::Mailbox supervisor = a.mailbox("tasks");
+    supervisor.supervise_tasks(1);
+    box.export_function("m", "twice", 1);
+    erln_task task = client.task_async({"tasks", a.name()}, "m", "twice", patience_ms, "[~i]", 4);
+    auto work = box.receive(patience_ms);
+    CHECK(work && work->kind() == ERLN_MSG_REQUEST);
+    CHECK(status_of([&] { client.task_async({"tasks", a.name()}, "m", "twice", patience_ms, "[]"); }) == ERLN_ERR_LIMIT);
+    work->request().reply("~i", 8);
+    int twice = 0;
+    CHECK(client.task_await(task, patience_ms).match("{ok, ~i}", twice) && twice == 8);
+    CHECK(status_of([&] { client.task_shutdown(task, patience_ms); }) == ERLN_ERR_ARGUMENT);
+
     erlnode::Pending pending = client.call_begin({"server", a.name()}, "{add, ~i, ~i}", 20, 22);
     CHECK(!pending.wait(0));
     auto asked = box.receive(patience_ms);

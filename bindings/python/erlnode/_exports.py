@@ -6,12 +6,13 @@ Nothing else can be run by a peer. Plain functions run on worker threads, ``asyn
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
 import functools
 import inspect
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from ._errors import ClosedError, EncodeError, ErlangError, Error
 from ._request import Request
@@ -69,6 +70,7 @@ class Exports:
         self._box: Optional["Mailbox"] = None
         self._functions: Dict[Tuple[str, str], Function] = {}
         self._loops: Dict[Function, asyncio.AbstractEventLoop] = {}
+        self._running: Set["concurrent.futures.Future[None]"] = set()
         self._own_loop: Optional[asyncio.AbstractEventLoop] = None
         self.workers = Workers(workers, "erlnode-worker")
 
@@ -110,7 +112,10 @@ class Exports:
         if function is None:
             _answer(request, request.fail, Atom("undef"))
         elif function in self._loops:
-            asyncio.run_coroutine_threadsafe(_run_async(function, request), self._loops[function])
+            future = asyncio.run_coroutine_threadsafe(_run_async(function, request), self._loops[function])
+            # A loop keeps no task alive that waits for something nobody else holds.
+            self._running.add(future)
+            future.add_done_callback(self._running.discard)
         else:
             self.workers.run(functools.partial(_run, function, request))
 

@@ -1,0 +1,17 @@
+# What the benchmark's client calls, on a BEAM.
+defmodule Work do
+  def echo(x), do: x
+  def keep(_), do: Process.sleep(:infinity)
+end
+
+defmodule Server do
+  use GenServer
+  def init(x), do: {:ok, x}
+  def handle_call(:keep, _from, state), do: {:noreply, state}
+  def handle_call(x, _from, state), do: {:reply, x, state}
+end
+
+{:ok, _} = GenServer.start_link(Server, 0, name: :server)
+{:ok, _} = Task.Supervisor.start_link(name: :tasks)
+IO.puts("ready")
+Process.sleep(:infinity)

@@ -1,0 +1,51 @@
+"""What the benchmark's client calls, in Python: server.py NODE COOKIE thread|asyncio."""
+
+import asyncio
+import sys
+import threading
+from typing import Any
+
+from erlnode import NO_REPLY, Atom, GenServer, Node, TaskSupervisor
+
+KEEP = Atom("keep")
+
+
+class Server(GenServer):
+    """Echoes, on a thread."""
+
+    def handle_call(self, request: Any, sender: Any) -> Any:
+        return NO_REPLY if request is KEEP else request
+
+
+class AsyncServer(GenServer):
+    """Echoes, in an event loop."""
+
+    async def handle_call(self, request: Any, sender: Any) -> Any:
+        return NO_REPLY if request is KEEP else request
+
+
+def echo(x: Any) -> Any:
+    return x
+
+
+async def echo_async(x: Any) -> Any:
+    return x
+
+
+async def keep(x: Any) -> Any:
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    name, cookie, kind = sys.argv[1:4]
+    with Node(name, cookie=cookie) as node:
+        node.export("Elixir.Work", "echo")(echo if kind == "thread" else echo_async)
+        node.export("Elixir.Work", "keep")(keep)
+        (Server() if kind == "thread" else AsyncServer()).start(node, "server")
+        TaskSupervisor().start(node, "tasks")
+        print("ready", flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
