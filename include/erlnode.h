@@ -2498,39 +2498,41 @@ static inline erln_status erln_pg_group(erln_writer *writer, erln_bytes *group, 
     return erln_writer_finish(writer, group);
 }
 
-// The mailbox joins a group, whose name is made from a template: erln_pg_join(box, NULL, "{room, ~i}", 7).
-static inline erln_status erln_pg_join(erln_mailbox mailbox, const char *scope, const char *format, ...) {
+// Private: the mailbox joins or leaves.
+static inline erln_status erln_pg_change(erln_mailbox mailbox, const char *scope, bool join, const char *format, va_list list) {
     erln_writer *writer = erln_writer_new();
     erln_bytes group;
     erln_pid pid;
     erln_node node;
+    erln_status status = erln_pg_group(writer, &group, format, list);
+    if (status == ERLN_OK) status = erln_mailbox_pid(mailbox, &pid);
+    if (status == ERLN_OK) status = erln_mailbox_node(mailbox, &node);
+    if (status == ERLN_OK && join) {
+        status = erln_pg_join_term(node, scope, group.ptr, group.len, &pid, 1);
+    } else if (status == ERLN_OK) {
+        status = erln_pg_leave_term(node, scope, group.ptr, group.len, &pid, 1, NULL);
+    }
+    erln_writer_free(writer);
+    return status;
+}
+
+// The mailbox joins a group, whose name is made from a template: erln_pg_join(box, NULL, "{room, ~i}", 7).
+static inline erln_status erln_pg_join(erln_mailbox mailbox, const char *scope, const char *format, ...) {
     erln_status status;
     va_list list;
     va_start(list, format);
-    status = erln_pg_group(writer, &group, format, list);
+    status = erln_pg_change(mailbox, scope, true, format, list);
     va_end(list);
-    if (status == ERLN_OK) status = erln_mailbox_pid(mailbox, &pid);
-    if (status == ERLN_OK) status = erln_mailbox_node(mailbox, &node);
-    if (status == ERLN_OK) status = erln_pg_join_term(node, scope, group.ptr, group.len, &pid, 1);
-    erln_writer_free(writer);
     return status;
 }
 
 // The mailbox leaves a group, once; success also if it was not in it.
 static inline erln_status erln_pg_leave(erln_mailbox mailbox, const char *scope, const char *format, ...) {
-    erln_writer *writer = erln_writer_new();
-    erln_bytes group;
-    erln_pid pid;
-    erln_node node;
     erln_status status;
     va_list list;
     va_start(list, format);
-    status = erln_pg_group(writer, &group, format, list);
+    status = erln_pg_change(mailbox, scope, false, format, list);
     va_end(list);
-    if (status == ERLN_OK) status = erln_mailbox_pid(mailbox, &pid);
-    if (status == ERLN_OK) status = erln_mailbox_node(mailbox, &node);
-    if (status == ERLN_OK) status = erln_pg_leave_term(node, scope, group.ptr, group.len, &pid, 1, NULL);
-    erln_writer_free(writer);
     return status;
 }
 

@@ -3,6 +3,7 @@
 //! The table is the whole list. A program that exports a function of the same name and arity is asked instead; what
 //! neither has is `undef`. Nothing here starts, stops, connects, loads, reads or writes anything, nor tells a secret.
 
+mod pg;
 mod process_info;
 mod system_info;
 mod time;
@@ -67,6 +68,14 @@ const TABLE: &[(&str, &str, u32, Function)] = &[
     ("code", "ensure_loaded", 1, ensure_loaded),
     ("code", "is_loaded", 1, |call| { call.args.atom_term()?; call.put(|answer| answer.bool(false)) }),
     ("code", "which", 1, |call| { call.args.atom_term()?; call.put(|answer| answer.atom("non_existing")) }),
+    ("pg", "get_members", 1, |call| pg::members(call, false, false)),
+    ("pg", "get_members", 2, |call| pg::members(call, true, false)),
+    ("pg", "get_local_members", 1, |call| pg::members(call, false, true)),
+    ("pg", "get_local_members", 2, |call| pg::members(call, true, true)),
+    ("pg", "which_groups", 0, |call| pg::groups(call, false, false)),
+    ("pg", "which_groups", 1, |call| pg::groups(call, true, false)),
+    ("pg", "which_local_groups", 0, |call| pg::groups(call, false, true)),
+    ("pg", "which_local_groups", 1, |call| pg::groups(call, true, true)),
     ("net_kernel", "get_net_ticktime", 0, ticktime),
     ("net_kernel", "longnames", 0, longnames),
     ("net_adm", "ping", 1, ping),

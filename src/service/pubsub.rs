@@ -32,8 +32,6 @@ const DISPATCHER: &str = "Elixir.Phoenix.PubSub";
 const MAX_POOL: usize = 1024;
 /// What may wait for a worker. Beyond, connections wait.
 const WORKER_LIMITS: Limits = Limits { bytes: 16 << 20, count: 65_536, overflow: Overflow::StopReading };
-/// A worker that was killed comes back after this.
-const RENEW_PAUSE: Duration = Duration::from_millis(200);
 /// Subscriptions of ended processes are looked for when there are more than this and twice as many as after the last time.
 const SWEEP_AT: usize = 1024;
 
@@ -156,17 +154,17 @@ impl PubSub {
         let mut started = Vec::new();
         for name in &self.hub.workers {
             match self.worker(name) {
-                Ok(process) => started.push((name.clone(), process)),
+                Ok(process) => started.push(process),
                 Err(error) => {
-                    for (_, process) in started {
+                    for process in started {
                         self.node.end(&process, Bytes::from_static(crate::node::links::NORMAL));
                     }
                     return Err(error);
                 }
             }
         }
-        for (name, process) in started {
-            let task = self.node.runtime.spawn(work(self.clone(), name, process));
+        for process in started {
+            let task = self.node.runtime.spawn(work(self.clone(), process));
             self.node.own_task(task.abort_handle());
         }
         Ok(())
@@ -225,26 +223,17 @@ fn read_forward(message: &Message) -> Option<(&[u8], Bytes)> {
     Some((topic, payload.slice_ref(inner)))
 }
 
-/// The loop of a worker. Killed, it comes back, as under its supervisor on a BEAM.
-async fn work(pubsub: PubSub, name: Atom, mut process: Arc<Process>) {
-    loop {
-        match process.recv(None).await {
-            Ok(message) => match read_forward(&message) {
-                Some((topic, inner)) => {
-                    for pause in pubsub.dispatch(topic, &inner, None) {
-                        // A subscriber is full: what comes next waits here, and in the end the broadcasters.
-                        pause.wait().await;
-                    }
-                }
-                None => pubsub.complain(message.from()),
-            },
-            Err(_) => {
-                tokio::time::sleep(RENEW_PAUSE).await;
-                match pubsub.worker(&name) {
-                    Ok(renewed) => process = renewed,
-                    Err(_) => return,
+/// The loop of a worker.
+async fn work(pubsub: PubSub, process: Arc<Process>) {
+    while let Ok(message) = process.recv(None).await {
+        match read_forward(&message) {
+            Some((topic, inner)) => {
+                for pause in pubsub.dispatch(topic, &inner, None) {
+                    // A subscriber is full: what comes next waits here, and in the end the broadcasters.
+                    pause.wait().await;
                 }
             }
+            None => pubsub.complain(message.from()),
         }
     }
 }

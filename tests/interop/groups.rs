@@ -1,7 +1,7 @@
 //! Process groups together with BEAMs: their `pg` and ours, visible or hidden, parted and met again.
 
-use erlnode::term::{Pid, Term, Writer};
-use erlnode::{Node, Pg, Target};
+use erlnode::term::{Pid, Term};
+use erlnode::{Node, Pg};
 
 use crate::support::ours::{mailbox, next, start};
 use crate::support::{Beam, Cluster, Signal, PATIENCE};
@@ -168,23 +168,20 @@ fn a_scope_restarted_on_the_beam_starts_without_members_and_is_met_again() {
 }
 
 #[test]
-fn our_scope_killed_by_a_beam_comes_back_with_its_members() {
+fn a_beam_cannot_kill_our_scope_and_sees_a_restart_as_a_new_one() {
     let (_cluster, mut beam, ours, pg) = pair(true);
     let member = mailbox(&ours);
     pg.join(&red(), &[member.pid()]).unwrap();
     beam_members(&mut beam, "s", "red", 1);
-    let scope = ours.whereis("s").unwrap();
-    let mut order = Writer::new();
-    order.tuple(2).atom("kill").pid(&scope);
-    beam.erlang("register(me, self())");
-    member.send(&Target::name_node("me", ALEX).unwrap(), &order.finish().unwrap(), Some(PATIENCE)).unwrap();
-    beam.erlang(
-        "{Ref, [_]} = pg:monitor(s, red), receive {kill, Scope} -> exit(Scope, kill) end,
-        receive {Ref, leave, red, [_]} -> ok end, receive {Ref, join, red, [_]} -> ok end",
-    );
+    beam.erlang("exit(erpc:call(ours@localhost, erlang, whereis, [s]), kill), ok = pg:join(s, blue, self())");
+    assert_eq!(members(&ours, &pg, &Term::atom("blue"), 1).len(), 1);
     assert_eq!(beam_members(&mut beam, "s", "red", 1), "[ours@localhost]");
-    assert_eq!(members(&ours, &pg, &red(), 1), [member.pid()]);
-    assert_ne!(ours.whereis("s"), Some(scope));
+    pg.stop();
+    assert_eq!(beam_members(&mut beam, "s", "red", 0), "[]");
+    let again = ours.pg("s").unwrap();
+    again.join(&red(), &[member.pid()]).unwrap();
+    assert_eq!(beam_members(&mut beam, "s", "red", 1), "[ours@localhost]");
+    assert_eq!(members(&ours, &again, &Term::atom("blue"), 1).len(), 1);
 }
 
 #[test]
@@ -243,6 +240,21 @@ fn a_beam_killed_outright_takes_its_members_along() {
     assert_eq!(members(&ours, &pg, &red(), 2).len(), 2);
     beam.end(Signal::Kill);
     assert!(members(&ours, &pg, &red(), 0).is_empty());
+}
+
+#[test]
+fn a_call_from_a_beam_sees_our_table() {
+    let (_cluster, mut beam, ours, pg) = pair(true);
+    let member = mailbox(&ours);
+    pg.join(&red(), &[member.pid()]).unwrap();
+    beam.erlang("ok = pg:join(s, blue, self())");
+    members(&ours, &pg, &Term::atom("blue"), 1);
+    let mut ask = |call: &str| beam.erlang(&format!("erpc:call(ours@localhost, pg, {call})"));
+    assert_eq!(ask("which_local_groups, [s]"), "[red]");
+    assert_eq!(ask("get_local_members, [s, blue]"), "[]");
+    assert_eq!(ask("get_members, [nothing]"), "[]");
+    assert_eq!(beam.erlang("lists:sort(erpc:call(ours@localhost, pg, which_groups, [s]))"), "[blue,red]");
+    assert_eq!(beam.erlang("erpc:call(ours@localhost, pg, get_members, [s, blue]) =:= [self()]"), "true");
 }
 
 /// Asks our scope as `pg` on a BEAM asks its own.

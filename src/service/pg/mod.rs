@@ -12,7 +12,6 @@ mod wire;
 
 use std::collections::HashMap as Map;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use foldhash::HashMap;
@@ -28,6 +27,7 @@ use crate::node::process::{Limits, Overflow, Process};
 use crate::node::relations::Watched;
 use crate::node::{Inner, Node};
 use crate::proto::control::Control;
+use crate::service::pg::groups::Groups;
 use crate::service::pg::scope::{Action, Scope};
 use crate::service::pg::wire::{Heard, Request};
 use crate::service::{gen, services, written};
@@ -35,9 +35,6 @@ use crate::term::{Atom, Pid, Reference, Term, Writer};
 
 /// What may wait for a scope. Beyond, connections wait: a lost message would leave its table wrong.
 const SCOPE_LIMITS: Limits = Limits { bytes: 16 << 20, count: 65_536, overflow: Overflow::StopReading };
-
-/// A scope that is killed again so soon after it was renewed waits this long, as a supervisor would end it.
-const RENEW_PAUSE: Duration = Duration::from_secs(1);
 
 /// The scopes of one node.
 #[derive(Default)]
@@ -88,6 +85,10 @@ impl Core {
                     aftermath.pauses.extend(full);
                 }
                 Action::Event(pid, event) => self.tell(node, &pid, &event),
+                // It went meanwhile; watching would call its node again.
+                Action::Watch(pid) if !node.is_local(&pid) && node.peers.link(&pid.node).is_none() => {
+                    self.scope.down(&pid);
+                }
                 Action::Watch(pid) => {
                     let reference = node.monitor(&self.process, Watched::Pid(pid.clone()), None);
                     self.references.insert(pid.clone(), reference.clone());
@@ -140,14 +141,14 @@ impl Running {
         let process = process(node, name)?;
         let core = Core {
             scope: Scope::new(name.clone(), node.pid_of(&process)),
-            process,
+            process: process.clone(),
             references: HashMap::default(),
             watched: HashMap::default(),
             stopped: false,
         };
         core.greet_all(node, name);
         let running = Arc::new(Running { name: name.clone(), core: Mutex::new(core) });
-        let task = node.runtime.spawn(run(node.clone(), running.clone()));
+        let task = node.runtime.spawn(run(node.clone(), running.clone(), process));
         node.own_task(task.abort_handle());
         Ok(running)
     }
@@ -178,31 +179,6 @@ impl Running {
             _ => {}
         });
         aftermath
-    }
-
-    /// Goes on with a new process after a peer killed the former one. False when this is the end.
-    fn renew(&self, node: &Arc<Inner>) -> bool {
-        if node.is_stopped() {
-            return false;
-        }
-        let (renewed, _) = self.act(node, |core| {
-            if core.stopped {
-                return false;
-            }
-            match process(node, &self.name) {
-                Ok(process) => core.process = process,
-                Err(_) => return false,
-            }
-            core.references.clear();
-            core.watched.clear();
-            core.scope.renew(node.pid_of(&core.process));
-            core.greet_all(node, &self.name);
-            true
-        });
-        if renewed {
-            log::warn(format_args!("pg scope {} was killed and goes on under a new pid", self.name));
-        }
-        renewed
     }
 }
 
@@ -266,27 +242,18 @@ fn put_map(writer: &mut Writer, mut groups: Vec<(Arc<Term>, Vec<Pid>)>) {
     }
 }
 
-async fn run(node: Arc<Inner>, running: Arc<Running>) {
-    let mut renewed: Option<Instant> = None;
-    loop {
-        let process = running.core.lock().process.clone();
-        let received = process.recv(None).await;
-        match received {
-            Ok(message) => {
-                for pause in running.handle(&node, &message).pauses {
-                    // A subscriber is full: its events wait here, and peers that bring more wait for us.
-                    pause.wait().await;
-                }
-            }
-            Err(_) => {
-                if renewed.is_some_and(|renewed| renewed.elapsed() < RENEW_PAUSE) {
-                    tokio::time::sleep(RENEW_PAUSE).await;
-                }
-                renewed = Some(Instant::now());
-                if !running.renew(&node) {
-                    return;
-                }
-            }
+/// Looks into the table of a scope; `None` if there is no such scope.
+pub(crate) fn table<T>(node: &Arc<Inner>, scope: &Atom, look: impl FnOnce(&Groups) -> T) -> Option<T> {
+    let running = services(node).pg.running.lock().get(scope)?.clone();
+    let core = running.core.lock();
+    Some(look(core.scope.groups()))
+}
+
+async fn run(node: Arc<Inner>, running: Arc<Running>, process: Arc<Process>) {
+    while let Ok(message) = process.recv(None).await {
+        for pause in running.handle(&node, &message).pauses {
+            // A subscriber is full: its events wait here, and peers that bring more wait for us.
+            pause.wait().await;
         }
     }
 }

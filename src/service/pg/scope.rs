@@ -295,18 +295,6 @@ impl Scope {
         }
     }
 
-    /// Goes on under a new process after the former one was killed: peers forget us and are met anew.
-    pub(crate) fn renew(&mut self, own: Pid) {
-        self.own = own;
-        for peer in std::mem::take(&mut self.peers) {
-            self.watched.remove(&peer);
-            let changes = self.groups.drop_owner(&Some(peer));
-            self.announce(changes);
-        }
-        let still: Vec<Pid> = self.watched.keys().cloned().collect();
-        self.actions.extend(still.into_iter().map(Action::Watch));
-    }
-
     /// What a malformed message of `node` leads to.
     pub(crate) fn complain(&mut self, node: &Atom, what: &str) {
         if self.complained.len() < MAX_COMPLAINTS && self.complained.insert(node.clone()) {

@@ -196,23 +196,6 @@ fn a_flood_of_scopes_members_or_names_meets_a_limit() {
     assert!(a.groups.size_of(&Some(pid("b@h", 2))).0 <= MAX_MEMBERS + many.len());
 }
 
-#[test]
-fn a_killed_scope_goes_on_with_its_own_members_and_meets_its_peers_again() {
-    let mut both = [("a@h", scope("a@h")), ("b@h", scope("b@h"))];
-    connect(&mut both);
-    both[0].1.join(&red(), vec![pid("a@h", 5)]);
-    both[1].1.join(&red(), vec![pid("b@h", 6)]);
-    settle(&mut both);
-    both[1].1.down(&pid("a@h", 1));
-    both[0].1.renew(pid("a@h", 2));
-    assert_eq!(members(&both[0].1, &red()), [pid("a@h", 5)]);
-    assert_eq!(members(&both[1].1, &red()), [pid("b@h", 6)]);
-    connect(&mut both);
-    for (_, scope) in &both {
-        assert_eq!(members(scope, &red()), [pid("a@h", 5), pid("b@h", 6)]);
-    }
-}
-
 /// Random histories of three nodes that part and meet: in the end all know the same.
 #[test]
 fn after_any_history_of_parting_and_meeting_all_know_the_same() {
