@@ -46,6 +46,7 @@ class Examples(unittest.TestCase):
         self.serve("calc", node)
         said = self.call("calc", "--ping", node).splitlines()
         expected = ["1 + 2 = 3", "stored 5", "sqrt(2) = 1.4142135623730951", "sqrt(-1): error: badarith"]
+        expected += ["later: timeout", "10 + 2 = 12", "10 + 0 = 10", f"nobody: no process (nobody, {node})"]
         self.assertEqual(said, expected)
 
     def test_kate_hears_and_moebi_answers_chicken(self) -> None:
