@@ -1,5 +1,7 @@
 //! TLS at one end only, options that cannot work, certificates that change.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use erlnode::{Error, Tls};
@@ -143,4 +145,56 @@ fn changed_files_are_noticed_without_being_told() {
 fn a_node_without_tls_has_nothing_to_reload() {
     let node = Cluster::new().node("plain");
     assert!(matches!(node.reload_tls(), Err(Error::Argument(_))));
+}
+
+#[test]
+fn an_endless_hello_is_cut_and_the_node_goes_on() {
+    let cluster = Cluster::new();
+    let (a, b) = crate::pair(&cluster);
+    let mut record = vec![0x16, 3, 3, 0x40, 0];
+    record.resize(5 + 0x4000, 0);
+    let mut stranger = TcpStream::connect(("127.0.0.1", a.port().unwrap())).unwrap();
+    stranger.set_read_timeout(PATIENCE).unwrap();
+    // A hello that says it has 16 MiB.
+    let mut hello = record.clone();
+    hello[5..9].copy_from_slice(&[1, 0xff, 0xff, 0xff]);
+    let mut sent = 0;
+    for part in std::iter::once(&hello).chain(std::iter::repeat(&record)) {
+        if stranger.write_all(part).is_err() {
+            break;
+        }
+        sent += part.len();
+        // The kernel at either end takes some megabytes that nobody reads.
+        assert!(sent < 15 << 20, "it is still listened to");
+    }
+    // The end, with an alert before it or not.
+    let mut rest = Vec::new();
+    let _ = stranger.read_to_end(&mut rest);
+    assert!(rest.len() < 64, "{rest:?}");
+    assert!(b.ping(a.name().as_str(), PATIENCE).unwrap());
+}
+
+#[test]
+fn noise_on_the_port_ends_that_connection_and_nothing_else() {
+    let cluster = Cluster::new();
+    let (a, b) = crate::pair(&cluster);
+    let noises: [&[u8]; 7] = [
+        b"GET / HTTP/1.1\r\n\r\n",
+        &[0x16, 3, 3, 0, 4, 1, 0, 0, 0],
+        &[0x16, 3, 3, 0, 5, 2, 0, 0, 1, 0],
+        &[0x17, 3, 3, 0, 1, 0],
+        &[0x15, 3, 3, 0, 2, 2, 40],
+        &[0x14, 3, 3, 0, 1, 1],
+        &[0xff; 64],
+    ];
+    for noise in noises {
+        let mut stranger = TcpStream::connect(("127.0.0.1", a.port().unwrap())).unwrap();
+        stranger.set_read_timeout(PATIENCE).unwrap();
+        stranger.write_all(noise).unwrap();
+        let mut rest = Vec::new();
+        let began = Instant::now();
+        let _ = stranger.read_to_end(&mut rest);
+        assert!(began.elapsed() < AT_ONCE, "{noise:?}: {:?}", began.elapsed());
+    }
+    assert!(b.ping(a.name().as_str(), PATIENCE).unwrap());
 }

@@ -17,6 +17,9 @@ use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedS
 const PIECE: usize = 64 << 10;
 /// Buffers above this are given back when little is sent.
 const KEEP_BUFFER: usize = 8 << 10;
+/// Bytes that may wait for the end of one handshake message: chains of certificates stay under 16 KiB, and TLS would allow
+/// 16 MiB to anybody who reaches the port.
+const MAX_UNFINISHED: usize = 64 << 10;
 /// Head of a record; its last two bytes tell how much follows.
 const RECORD_HEAD: usize = 5;
 /// What the records of one read cost beyond their content, roughly.
@@ -393,6 +396,9 @@ impl Cipher {
         match used == self.bytes.len() {
             true => self.bytes.clear(),
             false => drop(self.bytes.split_to(used)),
+        }
+        if stage.is_ok() && self.bytes.len() > MAX_UNFINISHED {
+            return Err(broken(rustls::Error::General("a message of its handshake is too long".into())));
         }
         match stage {
             Ok(Stage::Ended) => {
