@@ -114,7 +114,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    fn start(port: u16, log: &PathBuf) -> Receiver {
+    fn start(port: u16, log: &std::path::Path) -> Receiver {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "receiver", "--nocapture", "--test-threads=1"])
             .env("ERLNODE_ACCOUNTING_RECEIVER", format!("{port} {}", log.display()))
