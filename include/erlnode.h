@@ -2566,6 +2566,161 @@ static inline erln_status erln_pg_monitor(erln_mailbox mailbox, const char *scop
 }
 
 // ====================================================================================================
+// Global names and locks: one table of names for the whole cluster, as global of OTP.
+//
+// A visible node is a member: it keeps the table itself, and connecting it to one member connects it to all
+// (erln_config_set_visible, erln_config_set_connect_all). A hidden node asks a connected member for everything here. A name is
+// any term, made from a template: erln_global_register(box, 5000, "{room, ~i}", 7). It goes when its process or node does.
+// ====================================================================================================
+
+// What a member does when it has lost another one that the others still have.
+enum erln_overlap
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // It leaves the cluster, so that no BEAM loses another one because of it.
+    ERLN_OVERLAP_LEAVE = 0,
+    // It tells all others, as a BEAM does; they cut off the lost one and this one.
+    ERLN_OVERLAP_REPORT = 1,
+    // Nothing, and what others report is ignored.
+    ERLN_OVERLAP_ALLOW = 2,
+};
+#ifndef __cplusplus
+typedef int32_t erln_overlap;
+#endif // __cplusplus
+
+// What happens when two parts of a cluster become one and both have a name.
+enum erln_resolve
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // One process keeps the name, the other is killed; what OTP does unless told otherwise.
+    ERLN_RESOLVE_RANDOM_EXIT = 0,
+    // One keeps it, the other gets {global_name_conflict, Name}.
+    ERLN_RESOLVE_RANDOM_NOTIFY = 1,
+    // Neither keeps it; each gets {global_name_conflict, Name, OtherPid}.
+    ERLN_RESOLVE_NOTIFY_ALL = 2,
+    // Module:Function(Name, Pid1, Pid2), which a program exported as "module:function", returns the pid that keeps it, or none.
+    ERLN_RESOLVE_FUNCTION = 3,
+};
+#ifndef __cplusplus
+typedef int32_t erln_resolve;
+#endif // __cplusplus
+
+// Whether a visible node is a member of the mesh and of global names; true unless set. -connect_all false of OTP otherwise.
+erln_status erln_config_set_connect_all(erln_config *config,
+                                        bool connect_all);
+
+// What a member does about partitions that overlap: one of erln_overlap; ERLN_OVERLAP_LEAVE unless set.
+erln_status erln_config_set_overlap(erln_config *config,
+                                    int32_t overlap);
+
+// Registers a process of any node under a name, one encoded term. `resolve` is one of erln_resolve; `function` is NULL but for
+// ERLN_RESOLVE_FUNCTION. ERLN_ERR_NAME_TAKEN if the name is taken, or the process has another one.
+erln_status erln_global_register_term(erln_node node,
+                                      const uint8_t *name,
+                                      size_t len,
+                                      const erln_pid *pid,
+                                      int32_t resolve,
+                                      const char *function,
+                                      int32_t timeout_ms);
+
+// As erln_global_register_term, but takes the name away from whoever has it.
+erln_status erln_global_reregister_term(erln_node node,
+                                        const uint8_t *name,
+                                        size_t len,
+                                        const erln_pid *pid,
+                                        int32_t resolve,
+                                        const char *function,
+                                        int32_t timeout_ms);
+
+// Takes a name, one encoded term, away from whoever has it; success also if nobody does.
+erln_status erln_global_unregister_term(erln_node node,
+                                        const uint8_t *name,
+                                        size_t len,
+                                        int32_t timeout_ms);
+
+// The process with a name, one encoded term; ERLN_ERR_NO_PROCESS if nobody has it. A member does not wait.
+erln_status erln_global_whereis_term(erln_node node,
+                                     const uint8_t *name,
+                                     size_t len,
+                                     int32_t timeout_ms,
+                                     erln_pid *out);
+
+// All global names: the term of `*out` is a list. Free `*out` with erln_msg_free.
+erln_status erln_global_names(erln_node node, int32_t timeout_ms, erln_msg **out);
+
+// Waits until all visible nodes that are connected have the names that this one has.
+erln_status erln_global_sync(erln_node node, int32_t timeout_ms);
+
+// Locks a resource, one encoded term, for this mailbox on this node and all visible ones that are connected, or on none. Tries
+// `retries` times more when it is taken (negative: until the time is over); `*out` tells whether it is locked now. A lock goes when its
+// mailbox does.
+erln_status erln_global_set_lock_term(erln_mailbox mailbox,
+                                      const uint8_t *resource,
+                                      size_t len,
+                                      int32_t retries,
+                                      int32_t timeout_ms,
+                                      bool *out);
+
+// Takes a lock away that this mailbox has; success also if it has not.
+erln_status erln_global_del_lock_term(erln_mailbox mailbox,
+                                      const uint8_t *resource,
+                                      size_t len,
+                                      int32_t timeout_ms);
+
+// Registers the mailbox under a global name made from a template: erln_global_register(box, 5000, "{room, ~i}", 7).
+// ERLN_ERR_NAME_TAKEN if the name is taken. In a conflict one of the two processes is killed; erln_global_register_term has other ways.
+static inline erln_status erln_global_register(erln_mailbox mailbox, int32_t timeout_ms, const char *format, ...) {
+    erln_writer *writer = erln_writer_new();
+    erln_bytes name;
+    erln_pid pid;
+    erln_node node;
+    erln_status status;
+    va_list list;
+    va_start(list, format);
+    status = erln_pg_group(writer, &name, format, list);
+    va_end(list);
+    if (status == ERLN_OK) status = erln_mailbox_pid(mailbox, &pid);
+    if (status == ERLN_OK) status = erln_mailbox_node(mailbox, &node);
+    if (status == ERLN_OK) {
+        status = erln_global_register_term(node, name.ptr, name.len, &pid, ERLN_RESOLVE_RANDOM_EXIT, NULL, timeout_ms);
+    }
+    erln_writer_free(writer);
+    return status;
+}
+
+// The process with a global name made from a template; ERLN_ERR_NO_PROCESS if nobody has it.
+static inline erln_status erln_global_whereis(erln_node node, int32_t timeout_ms, erln_pid *out, const char *format, ...) {
+    erln_writer *writer = erln_writer_new();
+    erln_bytes name;
+    erln_status status;
+    va_list list;
+    va_start(list, format);
+    status = erln_pg_group(writer, &name, format, list);
+    va_end(list);
+    if (status == ERLN_OK) status = erln_global_whereis_term(node, name.ptr, name.len, timeout_ms, out);
+    erln_writer_free(writer);
+    return status;
+}
+
+// Takes a global name made from a template away from whoever has it.
+static inline erln_status erln_global_unregister(erln_node node, int32_t timeout_ms, const char *format, ...) {
+    erln_writer *writer = erln_writer_new();
+    erln_bytes name;
+    erln_status status;
+    va_list list;
+    va_start(list, format);
+    status = erln_pg_group(writer, &name, format, list);
+    va_end(list);
+    if (status == ERLN_OK) status = erln_global_unregister_term(node, name.ptr, name.len, timeout_ms);
+    erln_writer_free(writer);
+    return status;
+}
+
+// ====================================================================================================
 // Phoenix.PubSub: topics with subscribers on all nodes, Elixir's and ours.
 //
 // Start it under the name of the Elixir side ("MyApp.PubSub"). A mailbox that subscribed to a topic receives every term that is

@@ -655,6 +655,34 @@ public:
         check(erln_set_group_leader(box_, &pid, &leader));
     }
 
+    // Registers the mailbox under a global name, which is made from a template; false if it is taken.
+    template <class... Values>
+    bool global_register(erln_resolve resolve, int timeout_ms, const char *name, const Values &...all) {
+        Writer writer;
+        std::string_view term = writer.write(name, all...).finish();
+        erln_pid self = pid();
+        erln_status status = erln_global_register_term(node(), detail::octets(term), term.size(), &self, resolve,
+                                                       nullptr, timeout_ms);
+        if (status == ERLN_ERR_NAME_TAKEN) return false;
+        check(status);
+        return true;
+    }
+    // Locks a resource on all visible nodes; false once `retries` (negative: no limit) found it taken.
+    template <class... Values>
+    bool global_set_lock(int retries, int timeout_ms, const char *resource, const Values &...all) {
+        Writer writer;
+        std::string_view term = writer.write(resource, all...).finish();
+        bool locked = false;
+        check(erln_global_set_lock_term(box_, detail::octets(term), term.size(), retries, timeout_ms, &locked));
+        return locked;
+    }
+    template <class... Values>
+    void global_del_lock(int timeout_ms, const char *resource, const Values &...all) {
+        Writer writer;
+        std::string_view term = writer.write(resource, all...).finish();
+        check(erln_global_del_lock_term(box_, detail::octets(term), term.size(), timeout_ms));
+    }
+
     // Joins a process group of a scope, whose name is made from a template: box.join("pg", "{room, ~i}", 7).
     template <class... Values>
     void join(const std::string &scope, const char *group, const Values &...all) {
@@ -800,6 +828,30 @@ public:
     }
     void discover_file(const std::string &path) { check(erln_discover_file(node_, path.c_str())); }
     void discover_stop() { check(erln_discover_stop(node_)); }
+    // The process with a global name, which is made from a template; throws if nobody has it.
+    template <class... Values>
+    erln_pid global_whereis(int timeout_ms, const char *name, const Values &...all) const {
+        Writer writer;
+        std::string_view term = writer.write(name, all...).finish();
+        erln_pid pid;
+        check(erln_global_whereis_term(node_, detail::octets(term), term.size(), timeout_ms, &pid));
+        return pid;
+    }
+    // Takes a global name away from whoever has it.
+    template <class... Values>
+    void global_unregister(int timeout_ms, const char *name, const Values &...all) {
+        Writer writer;
+        std::string_view term = writer.write(name, all...).finish();
+        check(erln_global_unregister_term(node_, detail::octets(term), term.size(), timeout_ms));
+    }
+    // All global names: a list.
+    Message global_names(int timeout_ms) const {
+        erln_msg *list;
+        check(erln_global_names(node_, timeout_ms, &list));
+        return Message(list);
+    }
+    // Waits until all visible nodes that are connected have the names that this one has.
+    void global_sync(int timeout_ms) { check(erln_global_sync(node_, timeout_ms)); }
     // Starts a scope of process groups; "pg" is OTP's own.
     void start_groups(const std::string &scope = "pg") { check(erln_pg_start(node_, scope.c_str())); }
     // The members of a group on all nodes: a list of pids.

@@ -54,6 +54,7 @@ pub mod bytes;
 pub mod call;
 pub mod config;
 pub mod discover;
+pub mod global;
 mod guard;
 mod handle;
 pub mod io;

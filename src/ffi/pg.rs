@@ -30,12 +30,13 @@ fn scope_of(node: &Node, scope: Option<&str>) -> Result<Pg> {
         .ok_or_else(|| Error::NoProcess(format!("runs the pg scope {scope} on this node: start it first")))
 }
 
-fn group_of(encoded: &[u8]) -> Result<Term> {
+/// One encoded term, with or without version byte.
+pub(super) fn group_of(encoded: &[u8]) -> Result<Term> {
     Term::decode(encoded.strip_prefix(&[131]).unwrap_or(encoded))
 }
 
 /// A message whose term is this.
-fn answer(term: &Term) -> Result<*mut erln_msg> {
+pub(super) fn answer(term: &Term) -> Result<*mut erln_msg> {
     let payload = Bytes::from(term.to_bytes()?);
     Ok(erln_msg::give(Message::new(MessageKind::Message, None, payload)))
 }

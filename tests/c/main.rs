@@ -25,6 +25,11 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("template", "c99", "templates build and patterns match every kind of term; mistakes are told"),
     ("mailbox", "c11", "two nodes exchange messages, signals and calls; closing wakes; misuse is answered"),
     ("groups", "c11", "two nodes share process groups and pubsub topics; misuse is answered"),
+    (
+        "global",
+        "c11",
+        "visible nodes share global names and locks, a hidden one asks for them; misuse is answered",
+    ),
     ("server", "c11", "a table of functions serves a mailbox, on one thread, on several, in an event loop"),
     ("task", "c11", "tasks run, fail, wait, and end with their supervisor"),
     ("trouble", "c11", "each problem with names, cookies and peers has its status, text and log line"),

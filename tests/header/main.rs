@@ -13,7 +13,7 @@ const GUARD: &str = "ERLNODE_H";
 const SECTIONS: &[&str] = &[
     "status", "bytes", "version", "pid", "reader", "writer", "template", "text", "names", "config", "node",
     "tls", "message", "mailbox", "send", "link", "spawn", "call", "pending", "task", "server", "pg",
-    "pubsub", "discover", "io", "log", "python",
+    "global", "pubsub", "discover", "io", "log", "python",
 ];
 
 #[test]

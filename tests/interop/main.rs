@@ -16,6 +16,7 @@ mod leaders;
 mod links;
 mod messages;
 mod monitors;
+mod partitions;
 mod processes;
 mod pubsub;
 mod python;

@@ -1,4 +1,4 @@
-//! Scenarios 4, 6, 8 and 9 with the example programs that play them, as typed in `iex`.
+//! Scenarios 2 (the mesh), 4, 6, 7, 8 and 9 with the example programs that play them, as typed in `iex`.
 
 use crate::support::{Cluster, Iex, Signal};
 
@@ -27,6 +27,9 @@ in_languages! {
     they_play_together_without_a_beam: c python;
     a_task_runs_here_and_moebi_answers_with_one_over_there: c python;
     we_play_alex_and_the_task_runs_over_there: c python;
+    terminals_are_found_by_global_names: c python;
+    a_filter_service_has_a_global_name: c python;
+    a_visible_example_is_connected_to_all: c python;
 }
 
 const HELLO: &str = "Hi, my name is Kate";
@@ -258,4 +261,70 @@ fn we_play_alex_and_the_task_runs_over_there(language: &str) {
     let (status, output) = cluster.example_as(language, "chat", OURS, &call).finish();
     assert!(status.success(), "{status}\n{output}");
     wait_shown(&kate, "hi there", 1);
+}
+
+/// Scenario 2, the mesh.
+fn a_visible_example_is_connected_to_all(language: &str) {
+    let cluster = Cluster::new();
+    let (mut alex, mut kate) = (cluster.iex("alex"), cluster.iex("kate"));
+    assert_eq!(alex.type_line("Node.connect(:kate@localhost)"), "true");
+    assert_eq!(alex.type_line(":global.sync()"), ":ok");
+    kate.type_line(":net_kernel.monitor_nodes(true)");
+    let _ours = cluster.example(language, "ping_pong", &["--visible"]);
+    assert_eq!(alex.type_line("Node.connect(:ours@localhost)"), "true");
+    assert_eq!(alex.type_line(":global.sync()"), ":ok");
+    let up = "receive do {:nodeup, node} -> node after 5000 -> :none end";
+    assert_eq!(kate.type_line(up), ":ours@localhost");
+    assert_eq!(kate.type_line("Enum.sort(Node.list())"), "[:alex@localhost, :ours@localhost]");
+}
+
+/// Scenario 6.
+fn terminals_are_found_by_global_names(language: &str) {
+    let cluster = Cluster::new();
+    let mut alex = cluster.iex("alex");
+    let ours = cluster.example(language, "console", &["--visible", "--to", ALEX]);
+    assert_eq!(alex.type_line(":global.sync()"), ":ok");
+    alex.type_line("IO.puts(:global.whereis_name(:two), \"Hello from alex\")");
+    ours.process().wait_output("Hello from alex", 0, |shown| shown.contains("Hello from alex").then_some(()));
+    let (_, _) = ours.end(Signal::Term);
+    alex.type_line("Process.sleep(0); :global.sync()");
+    for visible in [true, false] {
+        assert_eq!(alex.type_line(":global.re_register_name(:two, Process.group_leader())"), ":yes");
+        let mut options = vec!["--to", ALEX, "--say"];
+        options.extend((language == "c").then_some("two"));
+        options.extend(visible.then_some("--visible"));
+        let writer = cluster.example_as(language, "console", "writer@localhost", &options);
+        let (status, printed) = writer.finish();
+        assert!(status.success(), "{printed}");
+        wait_shown(&alex, "Hello\n", if visible { 1 } else { 2 });
+    }
+}
+
+/// Scenario 7.
+fn a_filter_service_has_a_global_name(language: &str) {
+    let cluster = Cluster::new();
+    let (mut alex, mut kate) = (cluster.iex("alex"), cluster.iex("kate"));
+    assert_eq!(kate.type_line("Node.connect(:alex@localhost)"), "true");
+    assert_eq!(kate.type_line(":global.sync()"), ":ok");
+    let ours = cluster.example(language, "filter_service", &["--visible", "--to", ALEX]);
+    let receive = "receive do message -> message after 5000 -> :none end";
+    for iex in [&mut alex, &mut kate] {
+        assert_eq!(iex.type_line(":global.sync()"), ":ok");
+        let cast = "GenServer.cast({:global, FilterService}, {:filter, [1, 5, 100, 500], 7, self()})";
+        assert_eq!(iex.type_line(cast), ":ok");
+        assert_eq!(iex.type_line(receive), "{:filter_results, [100, 500]}");
+    }
+    ours.end(Signal::Term);
+    // The other way round, and from a hidden node.
+    kate.type_line("Process.sleep(0); defmodule FilterService do use GenServer; def init(_), do: {:ok, nil}; def handle_cast({:filter, l, t, pid}, s) do send(pid, {:filter_results, Enum.filter(l, & &1 > t)}); {:noreply, s} end end");
+    let start = "{:ok, _} = GenServer.start(FilterService, nil, name: {:global, FilterService}); :started";
+    assert_eq!(kate.type_line(start).lines().last(), Some(":started"));
+    for visible in [true, false] {
+        let mut options = vec!["--to", ALEX, "--say"];
+        options.extend((language == "c").then_some("results"));
+        options.extend(visible.then_some("--visible"));
+        let client = cluster.example_as(language, "filter_service", "client@localhost", &options);
+        let (status, printed) = client.finish();
+        assert!(status.success() && printed.contains("{filter_results,[10,50]}"), "{printed}");
+    }
 }

@@ -64,6 +64,8 @@ NAME_SIZE = 256  # ERLN_NAME_SIZE
 FOREVER = -1  # ERLN_FOREVER
 NODE_FILTERS = {"visible": 0, "hidden": 1, "connected": 2, "known": 3}  # erln_node_filter
 NAMES = {None: 0, "guess": 0, "short": 1, "long": 2}  # erln_names
+OVERLAP = {"leave": 0, "report": 1, "allow": 2}  # erln_overlap
+RESOLVE = {"random_exit": 0, "random_notify": 1, "notify_all": 2, "function": 3}  # erln_resolve
 AUTO_CONNECT = {"always": 0, "once": 1, "never": 2}  # erln_auto_connect
 OVERFLOW = {"wait": 0, "drop": 1, "kill": 2}  # erln_overflow
 CLASSES = {"error": 0, "exit": 1, "throw": 2}  # erln_class
@@ -336,6 +338,22 @@ erln_status erln_discover_names(erln_node node, erln_names **out);
 erln_status erln_discover_watch(erln_mailbox mailbox);
 erln_status erln_discover_stop(erln_node node);
 
+// Global names and locks
+erln_status erln_config_set_connect_all(erln_config *config, bool connect_all);
+erln_status erln_config_set_overlap(erln_config *config, int32_t overlap);
+erln_status erln_global_register_term(erln_node node, const uint8_t *name, size_t len, const erln_pid *pid, int32_t
+    resolve, const char *function, int32_t timeout_ms);
+erln_status erln_global_reregister_term(erln_node node, const uint8_t *name, size_t len, const erln_pid *pid, int32_t
+    resolve, const char *function, int32_t timeout_ms);
+erln_status erln_global_unregister_term(erln_node node, const uint8_t *name, size_t len, int32_t timeout_ms);
+erln_status erln_global_whereis_term(erln_node node, const uint8_t *name, size_t len, int32_t timeout_ms, erln_pid
+    *out);
+erln_status erln_global_names(erln_node node, int32_t timeout_ms, erln_msg **out);
+erln_status erln_global_sync(erln_node node, int32_t timeout_ms);
+erln_status erln_global_set_lock_term(erln_mailbox mailbox, const uint8_t *resource, size_t len, int32_t retries,
+    int32_t timeout_ms, bool *out);
+erln_status erln_global_del_lock_term(erln_mailbox mailbox, const uint8_t *resource, size_t len, int32_t timeout_ms);
+
 // Codec
 erln_status erln_python_setup(const void *const *functions, size_t functions_len, void *const *objects,
     size_t objects_len, void **out, size_t out_len);
@@ -442,7 +460,7 @@ def _configure(config: c_void_p, options: Any) -> None:
     for name in ("cookie", "cookie_file", "listen_address"):
         if options.get(name) is not None:
             give(name, _text(options[name]))
-    for name in ("visible", "listen", "ipv6", "atom_cache"):
+    for name in ("visible", "connect_all", "listen", "ipv6", "atom_cache"):
         if options.get(name) is not None:
             give(name, bool(options[name]))
     for name in ("known_port", "busy_limit", "max_message", "mailbox_bytes", "atom_limit"):
@@ -457,6 +475,7 @@ def _configure(config: c_void_p, options: Any) -> None:
         give("port", *options["port"])
     if options.get("allow") is not None:
         give("allow", _text(" ".join(options["allow"])))
+    give("overlap", _choice(OVERLAP, options["overlap"], "overlap"))
     give("auto_connect", _choice(AUTO_CONNECT, options["auto_connect"], "auto_connect"))
     address, port, embedded = options["epmd"]
     if address is not None or port is not None or not embedded:
@@ -865,6 +884,55 @@ def pg_monitor(mailbox: int, scope: str, group: Optional[bytes]) -> Tuple[Refere
 
 def pg_demonitor(mailbox: int, scope: str, reference: Reference) -> None:
     check(lib.erln_pg_demonitor(mailbox, _text(scope), byref(CReference.of(reference))))
+
+
+def _global_register(call: Any, node: int, name: bytes, pid: Pid, resolve: str, timeout: Optional[float]) -> None:
+    function = resolve if ":" in resolve else None
+    how = _choice(RESOLVE, "function" if function else resolve, "resolve")
+    text = _optional(function)
+    check(call(node, name, len(name), byref(CPid.of(pid)), how, text, milliseconds(timeout)))
+
+
+def global_register(node: int, name: bytes, pid: Pid, resolve: str, timeout: Optional[float]) -> None:
+    _global_register(lib.erln_global_register_term, node, name, pid, resolve, timeout)
+
+
+def global_reregister(node: int, name: bytes, pid: Pid, resolve: str, timeout: Optional[float]) -> None:
+    _global_register(lib.erln_global_reregister_term, node, name, pid, resolve, timeout)
+
+
+def global_unregister(node: int, name: bytes, timeout: Optional[float]) -> None:
+    check(lib.erln_global_unregister_term(node, name, len(name), milliseconds(timeout)))
+
+
+def global_whereis(node: int, name: bytes, timeout: Optional[float]) -> Optional[Pid]:
+    pid = CPid()
+    status = lib.erln_global_whereis_term(node, name, len(name), milliseconds(timeout), byref(pid))
+    if status == NoProcessError.status:
+        return None
+    check(status)
+    return pid.pid()
+
+
+def global_names(node: int, timeout: Optional[float]) -> bytes:
+    out = c_void_p()
+    check(lib.erln_global_names(node, milliseconds(timeout), byref(out)))
+    return _payload(out)
+
+
+def global_sync(node: int, timeout: Optional[float]) -> None:
+    check(lib.erln_global_sync(node, milliseconds(timeout)))
+
+
+def global_set_lock(mailbox: int, resource: bytes, retries: int, timeout: Optional[float]) -> bool:
+    locked = c_bool()
+    call = lib.erln_global_set_lock_term
+    check(call(mailbox, resource, len(resource), retries, milliseconds(timeout), byref(locked)))
+    return locked.value
+
+
+def global_del_lock(mailbox: int, resource: bytes, timeout: Optional[float]) -> None:
+    check(lib.erln_global_del_lock_term(mailbox, resource, len(resource), milliseconds(timeout)))
 
 
 def pubsub_start(node: int, pubsub: str, pool_size: int) -> None:

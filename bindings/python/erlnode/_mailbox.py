@@ -19,6 +19,7 @@ from . import _abi, _calls, _multi
 from ._abi import NOTHING
 from ._errors import ClosedError, Error, Timeout
 from ._interrupt import interruptible
+from ._locks import GlobalLocks
 from ._multi import Pending
 from ._terms import Atom, Pid, Reference, Term
 
@@ -123,7 +124,7 @@ def readers_of(loop: asyncio.AbstractEventLoop) -> _Readers:
     return readers
 
 
-class Mailbox:
+class Mailbox(GlobalLocks):
     """A process of a node: a pid, perhaps a name, and a queue of messages. Made by ``Node.mailbox``.
 
     Any thread may use it, several may receive from it. Close it, or use it in a ``with`` statement.

@@ -16,6 +16,7 @@ from ._calls import AsyncCallers
 from ._errors import Error
 from ._discover import Discovery, options_of_environment
 from ._exports import Exports
+from ._global import GlobalNames
 from ._groups import Pg, PubSub
 from ._interrupt import interruptible
 from ._mailbox import Mailbox, Target
@@ -28,7 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _running: "weakref.WeakSet[Node]" = weakref.WeakSet()
 
 
-class Node:
+class Node(GlobalNames):
     """A node of an Erlang/Elixir cluster.
 
         with Node("py@localhost", cookie="secret") as node, node.mailbox("echo") as box:
@@ -42,6 +43,10 @@ class Node:
     is needed. ``ticktime`` (seconds of silence after which a peer is dead) must be the same in the whole cluster. Only
     nodes in ``allow`` may connect, if given. Limits in bytes: ``max_message`` (one that arrives), ``mailbox_bytes`` (all
     that wait), ``busy_limit`` (all that wait for a peer to read); ``atom_limit`` is how many different atoms one peer gets from us.
+
+    A visible node is a member of the mesh: connecting it to one member connects it to all, and it has global names, unless
+    ``connect_all`` is False. When it has lost a member that the others still have it leaves (``overlap="leave"``), tells them
+    as a BEAM does ("report"), or does nothing ("allow").
 
     With ``tls`` all connections are made over TLS, as with ``erl -proto_dist inet_tls``: an instance of `Tls`, or the path
     of the option file that a BEAM takes with ``-ssl_dist_optfile``.
@@ -57,6 +62,8 @@ class Node:
         cookie: Optional[str] = None,
         cookie_file: Union[None, str, "os.PathLike[str]"] = None,
         visible: bool = False,
+        connect_all: bool = True,
+        overlap: str = "leave",
         names: Optional[str] = None,
         listen: bool = True,
         listen_address: Optional[str] = None,
@@ -83,6 +90,8 @@ class Node:
             cookie=cookie,
             cookie_file=None if cookie_file is None else os.fspath(cookie_file),
             visible=visible,
+            connect_all=connect_all,
+            overlap=overlap,
             names=names,
             listen=listen,
             listen_address=listen_address,

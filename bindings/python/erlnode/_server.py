@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Set, Tuple, Uni
 
 from . import _abi
 from ._abi import NOTHING
-from ._errors import ClosedError, ErlangError, Error, Timeout
+from ._errors import ClosedError, ErlangError, Error, NameTakenError, Timeout
 from ._exports import erlang_reason
 from ._mailbox import NORMAL, Mailbox, readers_of
 from ._terms import Atom, ImproperList, Pid, Reference, Term
@@ -37,6 +37,10 @@ Tasks = Set["asyncio.Task[None]"]
 
 #: Who asked: the ``{Pid, Tag}`` of a call.
 Sender = Tuple[Pid, Term]
+
+
+#: The name of a server: one of its node, or ``("global", term)``, one of the cluster.
+ServerName = Union[None, Atom, str, Tuple[str, Term]]
 
 
 class Stop(Exception):
@@ -112,26 +116,32 @@ class GenServer:
     _thread: Optional[threading.Thread] = None
     _ended: Optional[Term] = None
 
-    def start(self, node: "Node", name: Union[None, Atom, str] = None, **options: Any) -> "GenServer":
+    def start(self, node: "Node", name: ServerName = None, **options: Any) -> "GenServer":
         """Runs the server on a thread of its own; returns when it can be called. ``options`` are the mailbox's."""
         self._open(node, name, options)
         self._thread = threading.Thread(target=self._run, name=f"erlnode-{name or type(self).__name__}", daemon=True)
         self._thread.start()
         return self
 
-    def run(self, node: "Node", name: Union[None, Atom, str] = None, **options: Any) -> None:
+    def run(self, node: "Node", name: ServerName = None, **options: Any) -> None:
         """Runs the server here, until it ends."""
         self._open(node, name, options)
         self._run()
 
-    async def run_async(self, node: "Node", name: Union[None, Atom, str] = None, **options: Any) -> None:
+    async def run_async(self, node: "Node", name: ServerName = None, **options: Any) -> None:
         """Runs the server in the present event loop, until it ends."""
         self._open(node, name, options)
         await self._loop()
 
-    def _open(self, node: "Node", name: Union[None, Atom, str], options: Dict[str, Any]) -> None:
+    def _open(self, node: "Node", name: ServerName, options: Dict[str, Any]) -> None:
         self.node = node
-        self.mailbox = node.mailbox(name, **options)
+        if not isinstance(name, tuple):
+            self.mailbox = node.mailbox(name, **options)
+            return
+        self.mailbox = node.mailbox(**options)
+        if name[0] != "global" or not node.global_register(name[1], self.mailbox):
+            self.mailbox.close()
+            raise NameTakenError(f"the name {name!r} cannot be registered: it is taken, or no name")
 
     @property
     def pid(self) -> Pid:

@@ -59,6 +59,8 @@ pub struct Options {
     pub cookie: String,
     pub epmd_port: u16,
     pub arguments: Vec<String>,
+    /// The tree its Erlang is in, if it is not the chosen one; no Elixir then.
+    pub root: Option<String>,
 }
 
 /// A running BEAM.
@@ -72,7 +74,10 @@ pub struct Beam {
 impl Beam {
     /// Starts `erl` and waits until its node is up.
     pub fn start(options: &Options) -> Beam {
-        let mut command = runtime::command("erl");
+        let mut command = match &options.root {
+            Some(root) => runtime::command_in(Some(root.clone()), "erl"),
+            None => runtime::command("erl"),
+        };
         // Long names are those whose host has a dot.
         let kind = if options.name.contains('.') { "-name" } else { "-sname" };
         command.args([
@@ -87,7 +92,10 @@ impl Beam {
         command.args(["-kernel", "inet_dist_use_interface", "{127,0,0,1}"]);
         command.args(&options.arguments);
         command.args(["-eval", LOOP]);
-        command.env("ERL_EPMD_PORT", options.epmd_port.to_string()).env("ERL_LIBS", runtime::elixir_libs());
+        command.env("ERL_EPMD_PORT", options.epmd_port.to_string());
+        if options.root.is_none() {
+            command.env("ERL_LIBS", runtime::elixir_libs());
+        }
         let process = Process::spawn(&options.name, &mut command);
         let mut beam = Beam { process, name: options.name.clone(), seen: 0 };
         beam.result("start").unwrap();

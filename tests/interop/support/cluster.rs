@@ -68,6 +68,11 @@ impl Cluster {
         Beam::start(&self.options(alive, arguments))
     }
 
+    /// Starts a BEAM of another release, for Erlang only, where the machine has that; else one of the chosen release.
+    pub fn beam_of(&self, alive: &str, release: &str) -> Beam {
+        Beam::start(&Options { root: runtime::root_of(release), ..self.options(alive, &[]) })
+    }
+
     /// Starts a real `iex`.
     pub fn iex(&self, alive: &str) -> Iex {
         Iex::start(&self.options(alive, &[]))
@@ -102,6 +107,7 @@ impl Cluster {
             cookie: self.cookie.clone(),
             epmd_port: self.port,
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            root: None,
         }
     }
 }

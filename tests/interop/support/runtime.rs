@@ -8,9 +8,20 @@ pub fn root() -> Option<String> {
     std::env::var("ERLNODE_OTP_ROOT").ok().filter(|root| !root.is_empty())
 }
 
+/// The root of the tree of another release, which ERLNODE_OTP_27 and the like name; the chosen Erlang where there is none.
+pub fn root_of(release: &str) -> Option<String> {
+    let named = std::env::var(format!("ERLNODE_OTP_{release}")).ok().filter(|named| !named.is_empty());
+    named.or_else(root)
+}
+
 /// A command of the chosen Erlang (`erl`, `iex`, `epmd` ...), in a bare environment of its own.
 pub fn command(program: &str) -> Command {
-    let mut command = match root() {
+    command_in(root(), program)
+}
+
+/// The same in a tree.
+pub fn command_in(root: Option<String>, program: &str) -> Command {
+    let mut command = match root {
         // The tree is another system: it has its own libraries, so the program runs inside it.
         Some(root) => {
             let mut command = Command::new("chroot");
