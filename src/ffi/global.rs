@@ -16,7 +16,7 @@ use super::pg::{answer, group_of};
 use super::pid::erln_pid;
 use super::status::erln_status;
 use crate::service::global::{GlobalLock, Resolve};
-use crate::term::{Atom, Term};
+use crate::term::{Atom, Pid, Term};
 use crate::{Error, Overlap, Result};
 
 /// What happens when two parts of a cluster become one and both have a name.
@@ -92,6 +92,24 @@ fn taken(name: &Term) -> Error {
     Error::NameTaken(format!("{name} (globally), or the process has another global name"))
 }
 
+/// Name, process and resolve function of a registration.
+///
+/// # Safety
+/// The bytes, the pid and the text are the caller's.
+unsafe fn registration(
+    name: *const u8,
+    len: usize,
+    pid: *const erln_pid,
+    resolve: i32,
+    function: *const c_char,
+) -> Result<(Term, Pid, Resolve)> {
+    // SAFETY: promised by the caller.
+    let (name, pid, function) = unsafe {
+        (bytes(name, len, "name")?, input(pid, "pid")?.to_pid()?, optional_text(function, "function")?)
+    };
+    Ok((group_of(name)?, pid, resolve_of(resolve, function)?))
+}
+
 /// Registers a process of any node under a name, one encoded term. `resolve` is one of erln_resolve; `function` is NULL but for
 /// ERLN_RESOLVE_FUNCTION. ERLN_ERR_NAME_TAKEN if the name is taken, or the process has another one.
 #[no_mangle]
@@ -106,10 +124,7 @@ pub unsafe extern "C" fn erln_global_register_term(
 ) -> erln_status {
     guard(|| {
         // SAFETY: the caller's bytes, pid and text.
-        let (name, pid, function) = unsafe {
-            (bytes(name, len, "name")?, input(pid, "pid")?.to_pid()?, optional_text(function, "function")?)
-        };
-        let (name, resolve) = (group_of(name)?, resolve_of(resolve, function)?);
+        let (name, pid, resolve) = unsafe { registration(name, len, pid, resolve, function) }?;
         match self::node(node)?.global_register(&name, &pid, &resolve, timeout(timeout_ms)?)? {
             true => Ok(()),
             false => Err(taken(&name)),
@@ -130,11 +145,8 @@ pub unsafe extern "C" fn erln_global_reregister_term(
 ) -> erln_status {
     guard(|| {
         // SAFETY: the caller's bytes, pid and text.
-        let (name, pid, function) = unsafe {
-            (bytes(name, len, "name")?, input(pid, "pid")?.to_pid()?, optional_text(function, "function")?)
-        };
-        let resolve = resolve_of(resolve, function)?;
-        self::node(node)?.global_reregister(&group_of(name)?, &pid, &resolve, timeout(timeout_ms)?)
+        let (name, pid, resolve) = unsafe { registration(name, len, pid, resolve, function) }?;
+        self::node(node)?.global_reregister(&name, &pid, &resolve, timeout(timeout_ms)?)
     })
 }
 

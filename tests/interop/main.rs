@@ -14,6 +14,7 @@ mod groups;
 mod kv;
 mod leaders;
 mod links;
+mod mesh;
 mod messages;
 mod monitors;
 mod partitions;

@@ -153,9 +153,9 @@ fn a_mixed_cluster_is_whole_again_after_partitions_of_any_shape() {
     for round in 0..=rounds {
         if round > 0 {
             let sides: Vec<u64> = names.iter().map(|_| random(&mut seed, 3)).collect();
-            for one in 0..names.len() {
+            for (one, member) in members.iter_mut().enumerate() {
                 for other in (0..names.len()).filter(|other| sides[*other] != sides[one]) {
-                    members[one].refuse(&names[other], true, "");
+                    member.refuse(&names[other], true, "");
                 }
             }
             for name in ["same", "x", "y"] {
@@ -164,9 +164,9 @@ fn a_mixed_cluster_is_whole_again_after_partitions_of_any_shape() {
                     members[place].register(name);
                 }
             }
-            for one in 0..names.len() {
-                for other in (0..names.len()).filter(|other| *other != one) {
-                    members[one].refuse(&names[other], false, cluster.cookie());
+            for member in &mut members {
+                for other in names.iter().filter(|other| **other != member.name()) {
+                    member.refuse(other, false, cluster.cookie());
                 }
             }
         }
