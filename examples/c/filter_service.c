@@ -6,7 +6,7 @@
 //     iex(alex@localhost)> receive do message -> message end
 //     {:filter_results, [100, 500]}
 //
-// With --say it is the client: it asks the FilterService of the cluster for the numbers above 7 of 1, 5, 100 and 500, prints what
+// With --say it is the client: it asks the FilterService of the cluster for the numbers above -2 of -5, -1, 0 and 3, prints what
 // comes back, and ends. Hidden or visible is the same for both; a hidden node has global names through the node it connects to.
 
 #define _POSIX_C_SOURCE 200809L
@@ -64,7 +64,7 @@ static void ask(erln_node node, erln_mailbox box) {
     must(erln_global_sync(node, PATIENCE_MS));
     must(erln_global_whereis(node, PATIENCE_MS, &service, NAME));
     must(erln_mailbox_pid(box, &self));
-    must(erln_send(box, erln_to_pid(&service), "{'$gen_cast', {filter, [1, 5, 100, 500], 7, ~p}}", &self));
+    must(erln_send(box, erln_to_pid(&service), "{'$gen_cast', {filter, [-5, -1, 0, 3], -2, ~p}}", &self));
     must(erln_mailbox_recv(box, PATIENCE_MS, &msg));
     must(erln_msg_text(msg, &text));
     printf("%.*s\n", (int)text.len, (const char *)text.ptr);

@@ -6,7 +6,7 @@
     iex(alex@localhost)> receive do message -> message end
     {:filter_results, [100, 500]}
 
-With --say it is the client: it asks the FilterService of the cluster for the numbers above 7 of 1, 5, 100 and 500, prints what
+With --say it is the client: it asks the FilterService of the cluster for the numbers above -2 of -5, -1, 0 and 3, prints what
 comes back, and ends. Hidden or visible is the same for both; a hidden node has global names through the node it connects to.
 """
 
@@ -31,7 +31,7 @@ class FilterService(GenServer):
 def ask(node: Node) -> None:
     with node.mailbox() as box:
         node.global_sync(timeout=10)
-        node.global_cast(NAME, (FILTER, [1, 5, 100, 500], 7, box.pid))
+        node.global_cast(NAME, (FILTER, [-5, -1, 0, 3], -2, box.pid))
         name, numbers = box.receive(timeout=10)
         print(f"{{{name},{numbers}}}".replace(" ", ""))
 
