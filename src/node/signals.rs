@@ -72,6 +72,17 @@ fn fit(link: &Link, control: &Control) -> Fit {
     }
 }
 
+/// Makes a message one that does not tell its sender, for a peer that does not know the operation that does; gives the sender.
+fn without_sender(link: &Link, control: &mut Control) -> Option<Pid> {
+    let Control::SendSender { from, to, token } = control else { return None };
+    if link.flags.has(Flags::SEND_SENDER) {
+        return None;
+    }
+    let from = from.clone();
+    *control = Control::Send { to: to.clone(), token: token.take() };
+    Some(from)
+}
+
 impl Inner {
     /// Sends a signal to `node`, connecting if needed. If there is no connection and none can be made, what waits for an
     /// answer gets it from here (`noconnection`).
@@ -180,6 +191,8 @@ impl Inner {
         if self.asks_for_name() {
             self.sign(&mut control);
         }
+        let unnamed = without_sender(link, &mut control);
+        let sender = sender.or(unnamed.as_ref());
         match fit(link, &control) {
             Fit::Skip => Ok(()),
             Fit::Answer(reason) => Err(Box::new(Unsent { control, reason })),

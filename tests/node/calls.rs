@@ -1,8 +1,13 @@
 use std::time::Duration;
 
 use erlnode::node::spawn::Class;
+use erlnode::proto::control::Control;
+use erlnode::proto::flags::Flags;
 use erlnode::service::call::Outcome;
+use erlnode::term::{Atom, Term, Writer};
 use erlnode::{Error, Target};
+
+use crate::peer::Peer;
 
 use crate::support::{next, send, settle, term, Cluster, PATIENCE};
 
@@ -216,7 +221,7 @@ fn the_output_of_a_call_through_rex_is_sent_to_the_caller_if_it_wants_that() {
     server.export("calc", "run", Some(0)).unwrap();
     let rex = Target::name_node("rex", b.name().as_str()).unwrap();
     let before = b.process_count();
-    let mut call = erlnode::term::Writer::new();
+    let mut call = Writer::new();
     call.tuple(2).pid(&client.pid()).tuple(5).atom("call").atom("calc").atom("run").nil();
     call.atom("send_stdout_to_caller");
     client.send(&rex, &call.finish().unwrap(), PATIENCE).unwrap();
@@ -230,4 +235,20 @@ fn the_output_of_a_call_through_rex_is_sent_to_the_caller_if_it_wants_that() {
     assert!(printed(next(&client)).starts_with("{rex_stdout,<<"));
     assert_eq!(printed(next(&client)), "{rex,done}");
     assert_eq!(b.process_count(), before, "and the leader of that call is gone");
+}
+
+/// OTP's own C library does not ask for the sender's pid, and takes no message that tells it.
+#[test]
+fn a_plain_c_node_gets_its_answer_from_rex_in_the_form_that_it_knows() {
+    let cluster = Cluster::new();
+    let node = cluster.node("a");
+    let mut peer = Peer::call(&node, Flags::HIDDEN_SIMPLE.without(Flags::SEND_SENDER));
+    let from = peer.pid(7);
+    let mut call = Writer::new();
+    call.tuple(2).pid(&from).tuple(5).atom("call").atom("erlang").atom("node").nil().atom("user");
+    let rex = Control::RegSend { from: from.clone(), to: Atom::from_static("rex"), token: None };
+    peer.send(&rex, Some(&call.finish().unwrap()));
+    let (control, payload) = peer.expect();
+    assert_eq!(control, Control::Send { to: from, token: None });
+    assert_eq!(Term::decode(&payload.unwrap()).unwrap().to_string(), format!("{{rex,{:?}}}", node.name()));
 }
