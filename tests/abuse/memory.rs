@@ -107,6 +107,39 @@ fn a_thousand_peers_with_unfinished_messages_cost_what_they_sent_and_leave_nothi
     assert!(bench.others_live());
 }
 
+/// A process that may not have what a message needs: the message's connection ends with a reason, and nothing else.
+#[test]
+fn a_message_for_which_there_is_no_memory_ends_its_connection_only() {
+    // Threads take room for their stacks and heaps; three of these messages, or two while they grow, are too many.
+    let mut bench = Bench::new(Subject::start_with(Kind::Ours, "kilobytes=700000"));
+    const PART: usize = 60 << 10;
+    let parts = (200 << 20) / PART as u64;
+    let mark = bench.subject.process.mark();
+    let mut ended = 0;
+    let mut wires = Vec::new();
+    for number in 0..4 {
+        let name = format!("giant{number}@localhost");
+        let mut wire = Wire::call(&bench.subject.door, &name, 9, HANG).expect("let in");
+        let control = tuple(&[vec![97, 6], pid(&name, 1, 0, 9), atom(""), atom("echo")]);
+        let head = [&[131, 69][..], &7u64.to_be_bytes(), &parts.to_be_bytes(), &[0], &control].concat();
+        let mut open = wire.packet(&[&head[..], &[109, 0x0c, 0x80, 0, 0], &vec![1; PART]].concat());
+        // All but the last one, so that none is ever given back.
+        for left in (2..parts).rev() {
+            let part = [&[131, 70][..], &7u64.to_be_bytes(), &left.to_be_bytes(), &vec![1; PART]].concat();
+            open = open && wire.packet(&part);
+        }
+        if !open {
+            let reason = [&name[..], "no memory for a message"];
+            assert!(bench.subject.logged(mark, &reason, HANG), "{}", bench.subject.process.output());
+            ended += 1;
+        }
+        wires.push(wire);
+        assert!(bench.subject.is_alive() && bench.others_live(), "after {number}");
+    }
+    eprintln!("{ended} of 4 messages of 200 MB found no memory");
+    assert!(ended > 0);
+}
+
 /// Other tests run in this process meanwhile; an inflated bomb would show all the same.
 const SLACK: usize = 30 << 20;
 

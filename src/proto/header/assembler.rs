@@ -143,7 +143,7 @@ impl Assembler {
         }
         // Copied, so that a short fragment does not hold the read buffer it came in.
         let mut copy = if count > REUSE_ABOVE { self.spare.take() } else { Vec::new() };
-        copy.extend_from_slice(&body);
+        append(&mut copy, &body)?;
         let body = copy;
         self.bytes = self.bytes.saturating_add(body.len());
         vacant.insert(Partial { next: count - 1, body, atoms: atoms() });
@@ -163,7 +163,7 @@ impl Assembler {
         if partial.body.len().saturating_add(body.len()) > self.limits.message {
             return Err(self.message_too_long());
         }
-        partial.body.extend_from_slice(body);
+        append(&mut partial.body, body)?;
         self.bytes = self.bytes.saturating_add(body.len());
         if fragment > 1 {
             partial.next = fragment - 1;
@@ -195,6 +195,18 @@ impl Assembler {
             format!("a message of more than {} bytes (option max_message)", self.limits.message).into(),
         )
     }
+}
+
+/// Appends, or says that there is no memory: a message may be larger than what the process may have, and that is the
+/// connection's end, not the program's.
+fn append(body: &mut Vec<u8>, part: &[u8]) -> Result<()> {
+    if body.try_reserve(part.len()).is_err() {
+        return Err(Error::Limit(
+            format!("no memory for a message of more than {} bytes", body.len()).into(),
+        ));
+    }
+    body.extend_from_slice(part);
+    Ok(())
 }
 
 #[cold]
