@@ -270,6 +270,10 @@ pub unsafe extern "C" fn ei_do_receive_msg(
             _ => {}
         }
         (*x).index = len;
+        if matches!((*msg).msgtype as i64, op::SEND | op::REG_SEND) && !is_term((*x).buff, len) {
+            errno::set(libc::EIO);
+            return ERL_ERROR;
+        }
         match (*msg).msgtype as i64 {
             op::SEND | op::REG_SEND | op::LINK | op::UNLINK => ERL_MSG,
             op::GROUP_LEADER | op::EXIT | op::EXIT2 => ERL_MSG,
@@ -278,6 +282,21 @@ pub unsafe extern "C" fn ei_do_receive_msg(
                 ERL_ERROR
             }
         }
+    }
+}
+
+/// Whether a received message is empty or begins with a whole term. The functions that decode know no end of the buffer: a term that
+/// is cut, or that claims more than came, would lead them behind it.
+///
+/// # Safety
+/// `len` bytes stand at `buff`.
+unsafe fn is_term(buff: *const c_char, len: c_int) -> bool {
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { std::slice::from_raw_parts(buff.cast::<u8>(), usize::try_from(len).unwrap_or(0)) };
+    match bytes {
+        [] => true,
+        [131, term @ ..] => crate::term::validate(term, &[]).is_ok(),
+        _ => false,
     }
 }
 
