@@ -164,6 +164,15 @@ run against it: libei and jinterface know neither fragments nor the atom cache a
 
 ";
 
+/// A program with our libei meets what one with OTP's meets, and lives.
+#[test]
+fn no_odd_message_or_handshake_ends_a_program_with_our_libei() {
+    crate::subjects::build_our_libei();
+    let outcomes = established(Kind::OurEi, false).into_iter().chain(talks(Kind::OurEi));
+    let red: Vec<Outcome> = outcomes.filter(|outcome| matches!(outcome.verdict, Verdict::Red(_))).collect();
+    assert!(red.is_empty(), "{}: {red:#?}", red.len());
+}
+
 /// The table in the repository has every group and no red cell of ours; `make score` writes it anew.
 #[test]
 fn the_score_table_is_complete_and_ours_is_without_red() {

@@ -33,7 +33,8 @@ static void *serve(void *arg)
             ei_decode_pid(in.buff, &end, &pid))
             continue;
         start = end;
-        if (ei_skip_term(in.buff, &end))
+        /* The functions know no end of the buffer; a careful program compares. */
+        if (ei_skip_term(in.buff, &end) || end > in.index)
             continue;
         {
             ei_x_buff out;

@@ -15,17 +15,21 @@ use crate::wire::{Door, COOKIE};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Ours,
+    /// A program with our libei.
+    OurEi,
     Beam,
     Ei,
     Jinterface,
 }
 
 impl Kind {
+    /// The columns of the table. A program with our libei has a test of its own.
     pub const ALL: [Kind; 4] = [Kind::Ours, Kind::Beam, Kind::Ei, Kind::Jinterface];
 
     pub fn title(self) -> &'static str {
         match self {
             Kind::Ours => "erlnode",
+            Kind::OurEi => "erlnode's libei",
             Kind::Beam => "BEAM",
             Kind::Ei => "libei",
             Kind::Jinterface => "jinterface",
@@ -40,7 +44,7 @@ impl Kind {
             name.map(|name| name.replace('-', " ").replace("erl_interface", "libei")).unwrap_or_default()
         };
         match self {
-            Kind::Ours => "erlnode".into(),
+            Kind::Ours | Kind::OurEi => self.title().into(),
             Kind::Beam => {
                 let release = "io:put_chars(erlang:system_info(otp_release)), halt().";
                 let out = Command::new("erl").args(["-noshell", "-eval", release]).output().unwrap();
@@ -55,6 +59,9 @@ impl Kind {
     pub fn missing(self) -> Option<&'static str> {
         match self {
             Kind::Ours => None,
+            Kind::OurEi => {
+                (!ours().1.join("libei.a").exists()).then_some("no build/lib/libei.a (scripts/libei.sh)")
+            }
             Kind::Beam => (!runs("erl", "-version")).then_some("no erl"),
             Kind::Ei => reference().is_none().then_some("no libei of OTP (package erlang-dev)"),
             Kind::Jinterface if !runs("javac", "-version") => Some("no Java compiler"),
@@ -268,15 +275,19 @@ impl Subject {
 fn command(kind: Kind, node: &str, epmd: u16, options: &str) -> Command {
     let mut command = match kind {
         Kind::Ours => {
-            let (limit, options) = options
-                .split_once("descriptors=")
-                .map_or((None, options), |(before, rest)| (Some(rest.split(' ').next().unwrap()), before));
+            // A limit of the shell's, `descriptors=N` or `kilobytes=N`, comes instead of options.
+            let limit = options.split_once('=').and_then(|(name, most)| match name {
+                "descriptors" => Some(format!("-n {most}")),
+                "kilobytes" => Some(format!("-v {most}")),
+                _ => None,
+            });
+            let options = if limit.is_some() { "" } else { options };
             let program = std::env::current_exe().unwrap();
             let mut command = match limit {
                 None => Command::new(program),
                 Some(most) => {
                     let mut command = Command::new("sh");
-                    command.arg("-c").arg(format!("ulimit -n {most}; exec \"$0\" \"$@\"")).arg(program);
+                    command.arg("-c").arg(format!("ulimit {most}; exec \"$0\" \"$@\"")).arg(program);
                     command
                 }
             };
@@ -293,8 +304,8 @@ fn command(kind: Kind, node: &str, epmd: u16, options: &str) -> Command {
             command.env("ERL_CRASH_DUMP_SECONDS", "0");
             command
         }
-        Kind::Ei => {
-            let mut command = Command::new(built_ei());
+        Kind::Ei | Kind::OurEi => {
+            let mut command = Command::new(built_ei(kind));
             command.arg(node).arg(COOKIE);
             command
         }
@@ -324,16 +335,33 @@ fn compile(command: &mut Command) {
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }
 
-fn built_ei() -> PathBuf {
-    static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+/// Builds our libei if that has not been done.
+pub fn build_our_libei() {
+    if Kind::OurEi.missing().is_some() {
+        compile(&mut Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/libei.sh")));
+    }
+}
+
+/// Headers and library of our libei.
+fn ours() -> (PathBuf, PathBuf) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    (root.join("include"), root.join("build/lib"))
+}
+
+fn built_ei(kind: Kind) -> PathBuf {
+    static BUILT: [std::sync::OnceLock<PathBuf>; 2] = [const { std::sync::OnceLock::new() }; 2];
     let build = || {
-        let (program, reference) = (work().join("ei"), reference().unwrap());
+        let (name, (headers, library)) = match kind {
+            Kind::OurEi => ("our_ei", ours()),
+            _ => ("ei", reference().map(|root| (root.join("include"), root.join("lib"))).unwrap()),
+        };
+        let program = work().join(name);
         let mut cc = Command::new("cc");
-        cc.args(["-O2", "-w", "-I"]).arg(reference.join("include")).arg(source("ei.c"));
-        compile(cc.arg("-L").arg(reference.join("lib")).args(["-lei", "-lpthread", "-o"]).arg(&program));
+        cc.args(["-O2", "-w", "-I"]).arg(headers).arg(source("ei.c")).arg(library.join("libei.a"));
+        compile(cc.args(["-lpthread", "-lm", "-ldl", "-lgcc_s", "-o"]).arg(&program));
         program
     };
-    BUILT.get_or_init(build).clone()
+    BUILT[usize::from(kind == Kind::OurEi)].get_or_init(build).clone()
 }
 
 fn built_java() -> PathBuf {
