@@ -158,7 +158,7 @@ Written by `make score` (tests/abuse); the first column is also a test of every 
 Each cell counts the cases that were met as the protocol demands. *Otherwise*: it lived and harmed nobody, but did something
 else, for example took what a BEAM refuses. **RED**: it died, it hung (no reaction within 3 s), it took more memory than
 the bytes that came can justify, or another connection of the same node suffered. Ours must also react within 50 ms (and
-1.5 ms for each KB sent) and say in its log why it closed; its memory is counted exactly (54 bytes for each byte sent and 320 KiB
+1.5 ms for each KB sent, of processor time where that is much) and say in its log why it closed; its memory is counted exactly (54 bytes for each byte sent and 320 KiB
 for the connection), that of the others from outside (the same and 32 MiB). Cases that cannot concern a subject are not
 run against it: libei and jinterface know neither fragments nor the atom cache and have no epmd; the BEAM's epmd is OTP's.
 
