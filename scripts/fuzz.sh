@@ -15,8 +15,8 @@ SECONDS_PER_INPUT=5
 MAX_INPUT=65536
 
 # Seeds are for `make test`, which replays them without a fuzzer: few, and short.
-SEEDS=100
-SEED_BYTES=200
+SEEDS=60
+SEED_BYTES=120
 
 fuzz() { CARGO_TARGET_DIR=$ROOT/build/fuzz/target cargo "+$NIGHTLY" fuzz "$1" --fuzz-dir tests/fuzz "${@:2}"; }
 

@@ -190,7 +190,9 @@ unsafe fn write(bytes: &[u8]) {
     let mut term = erln_bytes { ptr: ptr::null(), len: 0 };
     if erln_writer_finish(writer, &mut term) == ERLN_OK {
         let term = std::slice::from_raw_parts(term.ptr, term.len);
-        assert!(erlnode::term::Term::decode(term).is_ok(), "what was finished is no term");
+        // Equal keys of a map are found when it is sent.
+        let wrong = erlnode::term::Term::decode(term).err().map(|wrong| wrong.to_string());
+        assert!(wrong.as_ref().is_none_or(|wrong| wrong.contains("a key comes twice")), "what was finished is no term");
     }
     erln_writer_free(writer);
 }
