@@ -175,9 +175,27 @@ static void groups() {
     CHECK(!member.receive(0));
 }
 
+static void global_names() {
+    erlnode::Node a(erlnode::Config("ffi_cpp_e@localhost").cookie("cpp-test").visible(true));
+    erlnode::Node b(erlnode::Config("ffi_cpp_f@localhost").cookie("cpp-test").visible(true));
+    erlnode::Mailbox here = a.mailbox(), there = b.mailbox();
+    b.connect(a.name(), patience_ms);
+    a.global_sync(patience_ms);
+    b.global_sync(patience_ms);
+    CHECK(here.global_register(ERLN_RESOLVE_RANDOM_EXIT, patience_ms, "{room, ~i}", 7));
+    CHECK(!there.global_register(ERLN_RESOLVE_NOTIFY_ALL, patience_ms, "{room, 7}"));
+    CHECK(b.global_whereis(patience_ms, "{room, ~i}", 7).id == here.pid().id);
+    CHECK(b.global_names(patience_ms).match("[{room, 7}]"));
+    b.global_unregister(patience_ms, "{room, 7}");
+    CHECK(here.global_set_lock(0, patience_ms, "tap") && !there.global_set_lock(0, patience_ms, "tap"));
+    here.global_del_lock(patience_ms, "tap");
+    CHECK(there.global_set_lock(0, patience_ms, "tap"));
+}
+
 int main() {
     terms();
     nodes();
     groups();
+    global_names();
     return 0;
 }
