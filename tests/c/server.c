@@ -36,7 +36,8 @@ static int32_t on_call(erln_mailbox box, erln_msg *msg, erln_reader *request, vo
         CHECK_OK(erln_answer(box, msg, "~l", state->value));
     } else if (erln_read_atom_is(request, "later")) {
         CHECK(state->kept == NULL);
-        state->kept = msg;
+        // The main thread looks whether it is there.
+        __atomic_store_n(&state->kept, msg, __ATOMIC_RELEASE);
         return ERLN_KEPT;
     } else if (erln_read_atom_is(request, "stop")) {
         CHECK_OK(erln_answer(box, msg, "bye"));
