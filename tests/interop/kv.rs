@@ -103,9 +103,9 @@ fn serves_any_bucket(port: u16) {
 fn foo_is_elixir_and_bar_is_ours(language: &str) {
     let cluster = Cluster::new();
     let (_bar, port) = ours(&cluster, language, "bar");
-    let mut foo = elixir(&cluster, "foo");
-    assert_eq!(foo.elixir("KV.Router.route(\"hello\", Kernel, :node, [])"), ":foo@localhost");
-    assert_eq!(foo.elixir("KV.Router.route(\"world\", Kernel, :node, [])"), ":bar@localhost");
+    let mut first = elixir(&cluster, "foo");
+    assert_eq!(first.elixir("KV.Router.route(\"hello\", Kernel, :node, [])"), ":foo@localhost");
+    assert_eq!(first.elixir("KV.Router.route(\"world\", Kernel, :node, [])"), ":bar@localhost");
     let bucket = "b = KV.Router.route(\"shopping\", KV.Registry, :create, [KV.Registry, \"shopping\"]);";
     for (code, expected) in [
         ("GenServer.call(b, {:put, \"milk\", \"1\"})", ":ok"),
@@ -120,10 +120,10 @@ fn foo_is_elixir_and_bar_is_ours(language: &str) {
         ),
         ("KV.Router.route(\"shopping\", KV.Registry, :lookup, [KV.Registry, \"nothing\"])", ":error"),
     ] {
-        assert_eq!(foo.elixir(&format!("{bucket} {code}")), expected, "{code}");
+        assert_eq!(first.elixir(&format!("{bucket} {code}")), expected, "{code}");
     }
     for (bucket, expected) in [("9", "could not find entry for"), ("", "could not find entry for")] {
-        let error = foo.elixir(&format!(
+        let error = first.elixir(&format!(
             "{{:exit, {{error, _}}}} = Task.Supervisor.async_nolink({{KV.RouterTasks, :bar@localhost}}, KV.Router, :route, [\"{bucket}\", Kernel, :node, []]) |> Task.yield(); error.message"
         ));
         assert!(error.contains(expected) && error.contains("97..109"), "{error}");
@@ -154,9 +154,9 @@ fn both_are_ours_without_a_beam(language: &str) {
 fn another_environment_has_another_table(language: &str) {
     let cluster = Cluster::without_epmd();
     let options = ["--table", TABLE, "--env", "single", "--port", "0"];
-    let foo = cluster.example_as(language, "kv", "foo@localhost", &options);
-    let port = foo.process().wait_line("listening ");
-    foo.wait_ready("foo@localhost");
+    let first = cluster.example_as(language, "kv", "foo@localhost", &options);
+    let port = first.process().wait_line("listening ");
+    first.wait_ready("foo@localhost");
     serves_any_bucket(port.trim_start_matches("listening ").trim().parse().unwrap());
     let wrong = ["--table", TABLE, "--env", "nowhere"];
     let (status, output) = cluster.example_as(language, "kv", "lost@localhost", &wrong).finish();
