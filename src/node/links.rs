@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::node::message::{Message, MessageKind};
-use crate::node::process::Process;
+use crate::node::process::{Process, Remains};
 use crate::node::relations::{LinkState, Relations};
 use crate::node::Inner;
 use crate::proto::control::{AltactSignal, Control, SignalTarget};
@@ -228,17 +228,35 @@ impl Inner {
     pub(crate) fn end(self: &Arc<Self>, process: &Arc<Process>, reason: Bytes) {
         let mut ending = VecDeque::from([(process.clone(), reason)]);
         while let Some((process, reason)) = ending.pop_front() {
-            self.end_one(&process, reason, &mut ending);
+            if let Some(remains) = process.close(reason.clone()) {
+                self.settle(&process, reason, remains, &mut ending);
+            }
         }
     }
 
-    fn end_one(
+    /// Ends every process at once: whoever waits in one hears of its own end, not of another's.
+    pub(crate) fn end_all(self: &Arc<Self>, reason: &Bytes) {
+        let all = self.processes.all().into_iter();
+        let ended: Vec<_> = all
+            .filter_map(|process| process.close(reason.clone()).map(|remains| (process, remains)))
+            .collect();
+        let mut ending = VecDeque::new();
+        for (process, remains) in ended {
+            self.settle(&process, reason.clone(), remains, &mut ending);
+        }
+        for (process, reason) in ending {
+            self.end(&process, reason);
+        }
+    }
+
+    /// Tells everybody who must know of a process that has ended.
+    fn settle(
         self: &Arc<Self>,
         process: &Arc<Process>,
         reason: Bytes,
+        remains: Remains,
         ending: &mut VecDeque<(Arc<Process>, Bytes)>,
     ) {
-        let Some(remains) = process.close(reason.clone()) else { return };
         let own = self.pid_of(process);
         let relations = remains.relations;
         self.processes.remove(process);

@@ -499,9 +499,7 @@ impl Inner {
         for discovery in self.discoveries.lock().drain(..) {
             discovery.stop();
         }
-        for process in self.processes.all() {
-            self.end(&process, bytes::Bytes::from_static(b"\x77\x08shutdown"));
-        }
+        self.end_all(&bytes::Bytes::from_static(b"\x77\x08shutdown"));
         self.peers.stop();
         let links = self.peers.links();
         if tokio::runtime::Handle::try_current().is_err() {

@@ -25,6 +25,9 @@ const GRACE: Duration = Duration::from_millis(500);
 const RETRY_FRESH: Duration = Duration::from_millis(100);
 /// How often to try later. BEAMs use 2 s.
 const RETRY_STALE: Duration = Duration::from_millis(1000);
+/// How often a first registration is tried again when it broke off or the name was taken: a program that has just ended served
+/// epmd or had the name, and epmd has not seen its end.
+const SECOND_TRIES: u32 = 3;
 /// How long a loss is fresh.
 const FRESH: Duration = Duration::from_secs(3);
 /// Creations below this come from an epmd that knows only 16 bits.
@@ -118,6 +121,8 @@ enum Missed {
     Nobody(Error),
     /// epmd refused the name.
     Taken,
+    /// The connection ended before an answer.
+    BrokenOff(Error),
     /// Something is there but it did not work.
     Failed(Error),
 }
@@ -133,16 +138,22 @@ impl Keeper {
     /// The first registration: whatever is wrong is told to the caller.
     async fn first(&mut self) -> Result<(TcpStream, u32)> {
         let deadline = Instant::now() + ATTEMPT;
+        let mut tried_again = 0;
         loop {
             let missed = match self.attempt(deadline).await {
                 Ok(registered) => return Ok(registered),
                 Err(missed) => missed,
             };
             match missed {
+                Missed::Taken | Missed::BrokenOff(_) if tried_again < SECOND_TRIES => {
+                    tried_again += 1;
+                    sleep(jittered(RETRY_FRESH)).await;
+                    continue;
+                }
                 Missed::Taken => {
                     return Err(Error::NameInUse { name: self.alive.clone(), port: self.config.port })
                 }
-                Missed::Failed(error) => return Err(error),
+                Missed::Failed(error) | Missed::BrokenOff(error) => return Err(error),
                 Missed::Nobody(error) if !self.config.embedded => return Err(error),
                 Missed::Nobody(error) if Instant::now() >= deadline => return Err(error),
                 Missed::Nobody(_) => {}
@@ -222,6 +233,9 @@ impl Keeper {
         match timeout_at(deadline, answer).await.unwrap_or(Err(Trouble::Late)) {
             Ok(Alive2Reply::Registered(creation)) => Ok((socket, creation)),
             Ok(Alive2Reply::Refused(_)) => Err(Missed::Taken),
+            Err(trouble @ (Trouble::Lost(_) | Trouble::Closed)) => {
+                Err(Missed::BrokenOff(trouble.into_error(peer)))
+            }
             Err(trouble) => Err(Missed::Failed(trouble.into_error(peer))),
         }
     }
