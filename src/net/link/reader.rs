@@ -69,9 +69,12 @@ impl Link {
             if buffer.is_empty() && buffer.capacity() < room {
                 buffer = BytesMut::new();
             }
-            // Room for what is certain to come, but never more than doubles what has come.
+            // Room for what is certain to come, but never more than doubles what has come. What is left of the buffer is
+            // used up first: messages that wait would hold all of it.
             let missing = frame::missing(&buffer).min(buffer.len());
-            buffer.reserve(missing.max(room));
+            if buffer.capacity() - buffer.len() < missing.max(room / 4) {
+                buffer.reserve(missing.max(room));
+            }
             reads += 1;
             if reads % READS_PER_TURN == 0 {
                 tokio::task::yield_now().await;
