@@ -400,7 +400,7 @@ fn garbage_to_the_name_server_changes_nothing() {
             {init_connect_ack, node(), 1, 2}, {cancel_connect, node(), 1}, {exchange, node(), [a], [], 1},
             {exchange, node(), [{a, b, c} | d], [], 1}, {resolved, node(), [], [], x, [], 1},
             {new_nodes, node(), [{insert, 1}], [], [], []}, {lock_set, self(), true, [], 1},
-            {lock_set, self(), maybe, []}, {lost_connection, node(), a, b, c}, {set_lock, 1}, {set_lock, {1, 2, 3}},
+            {lock_set, self(), 'maybe', []}, {lost_connection, node(), a, b, c}, {set_lock, 1}, {set_lock, {1, 2, 3}},
             {del_lock, {nobody, has}}, {register, 1}, {unregister, nothing}, {in_sync, 'alex@localhost', true},
             {nodedown, 'alex@localhost', #{}}, {'DOWN', make_ref(), process, self(), x}, {'EXIT', self(), kill}]], ok",
     );
