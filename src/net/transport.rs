@@ -45,7 +45,7 @@ impl Transport {
     /// Takes over a connected socket and switches Nagle's algorithm off: a message leaves when it is written.
     pub(crate) fn new(stream: TcpStream) -> Result<Transport> {
         stream.set_nodelay(true).map_err(|e| Error::io("cannot set TCP_NODELAY", &e))?;
-        hold_little(&stream);
+        hold(&stream, MAX_UNSENT);
         let (reader, writer) = stream.into_split();
         Ok(Transport {
             reader: Incoming { half: reader, tls: None },
@@ -109,19 +109,25 @@ impl Transport {
 
 /// Most bytes that the kernel holds besides those on their way: what waits should wait in our queue, where ticks and
 /// short messages pass between the parts of big ones.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 const MAX_UNSENT: u32 = 16 << 10;
+/// The same while the peer takes big messages fast: waking for every few bytes would cost more than the wait.
+const MAX_UNSENT_FAST: u32 = 1 << 20;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn hold_little(stream: &TcpStream) {
+fn hold(stream: &TcpStream, most: u32) {
     // A kernel that does not know it holds more; that is all.
-    let _ = SockRef::from(stream).set_tcp_notsent_lowat(MAX_UNSENT);
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(most);
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn hold_little(_: &TcpStream) {}
+fn hold(_: &TcpStream, _most: u32) {}
 
 impl Outgoing {
+    /// Lets the kernel hold much, because the peer takes big messages fast, or little again.
+    pub(crate) fn hurry(&self, fast: bool) {
+        hold(self.stream(), if fast { MAX_UNSENT_FAST } else { MAX_UNSENT });
+    }
+
     /// The end of a stream that nobody reads, for links of the simulation.
     #[cfg(test)]
     pub(crate) fn nowhere() -> Outgoing {

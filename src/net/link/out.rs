@@ -49,7 +49,7 @@ impl Rest<'_> {
         let mut out = self.link.out.lock();
         // While nobody writes, the kernel takes the packets from where the payload is.
         while !out.writing && out.buffer.is_empty() && !out.closed && self.link.transport.takes_slices() {
-            out.pace(Instant::now());
+            self.link.pace(&mut out);
             let most = (out.ahead / FRAGMENT).clamp(1, SLICES);
             out.writing = true;
             drop(out);
@@ -81,7 +81,7 @@ impl Rest<'_> {
         if out.closed {
             return Err(self.link.lost());
         }
-        out.pace(Instant::now());
+        self.link.pace(&mut out);
         while out.waiting() < out.ahead && self.fragments.write_next(&mut out.buffer) {}
         out.packets += 1;
         let done = self.fragments.is_done();
@@ -182,6 +182,8 @@ pub(super) struct Out {
     pub(super) delayed: Vec<Delayed>,
     /// How much of big messages may wait here.
     ahead: usize,
+    /// The kernel may hold much, too.
+    fast: bool,
     /// When some of one was appended last.
     filled: Option<Instant>,
 }
@@ -202,6 +204,7 @@ impl Out {
             unfinished: Vec::new(),
             delayed: Vec::new(),
             ahead: MIN_AHEAD,
+            fast: false,
             filled: None,
         }
     }
@@ -236,6 +239,15 @@ pub(crate) enum Begun<'a> {
 }
 
 impl Link {
+    /// Adapts what may wait to how fast the peer takes it.
+    fn pace(&self, out: &mut Out) {
+        out.pace(Instant::now());
+        let fast = out.ahead == MAX_AHEAD;
+        if fast != std::mem::replace(&mut out.fast, fast) {
+            self.transport.hurry(fast);
+        }
+    }
+
     /// Waits for room in the queue; make it before looking, so that no wake-up is missed.
     pub(crate) fn room(&self) -> tokio::sync::futures::Notified<'_> {
         self.room.notified()
