@@ -256,7 +256,10 @@ impl Inner {
             }),
             Target::Name(name) => match self.processes.whereis(name) {
                 // As on a BEAM: only a name without node says that nobody has it.
-                None => return Err(Error::NoProcess(format!("is registered as {name} on this node"))),
+                None => {
+                    self.check_running()?;
+                    return Err(Error::NoProcess(format!("is registered as {name} on this node")));
+                }
                 found => found,
             },
             Target::NameNode(name, _) => self.processes.whereis(name),

@@ -168,7 +168,8 @@ impl Mailbox {
             let reason = down_reason(answer);
             return match call.outcome(&reason) {
                 Some(outcome) => Ok(Message::new(MessageKind::Message, answer.from().cloned(), outcome)),
-                None => Err(call.ended(&reason)),
+                // In a node that stops, everything ends; that is what the caller hears.
+                None => Err(self.inner().check_running().err().unwrap_or_else(|| call.ended(&reason))),
             };
         }
         let mut reader = answer.reader();

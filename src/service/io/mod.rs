@@ -65,7 +65,10 @@ impl Mailbox {
         self.demonitor(&reference, true);
         let reply = answered?;
         match reply.kind() {
-            MessageKind::Down => Err(Error::NoProcess("is the group leader any more: it ended".into())),
+            MessageKind::Down => {
+                self.inner().check_running()?;
+                Err(Error::NoProcess("is the group leader any more: it ended".into()))
+            }
             _ => Ok(reply),
         }
     }
