@@ -341,7 +341,7 @@ int ei_make_pid(ei_cnode *ec, erlang_pid *pid);
 int ei_make_ref(ei_cnode *ec, erlang_ref *ref);
 
 void ei_set_compat_rel(unsigned rel);
-void ei_set_tracelevel(int);
+void ei_set_tracelevel(int level);
 int ei_get_tracelevel(void);
 
 /* ---- Connections: a descriptor, or a negative result ---- */

@@ -163,6 +163,16 @@ ENCODE(pid, ei_encode_pid(b, &index, &pid), ei_x_encode_pid(&x, &pid))
 ENCODE(port, ei_encode_port(b, &index, &port), ei_x_encode_port(&x, &port))
 ENCODE(ref, ei_encode_ref(b, &index, &ref), ei_x_encode_ref(&x, &ref))
 
+/* The bare copy, which nobody can leave out, beside the binary that needs it, in a buffer that has its size. */
+static volatile size_t copied;
+#define COPY(name, size)                                                                                               \
+    WORKLOAD copy_##name(void) { copied = size; TIMES { memcpy(flat, text, copied); sink += flat[0]; } }               \
+    WORKLOAD x_binary_##name(void) { copied = size; TIMES { x.index = 0; sink += ei_x_encode_binary(&x, text, copied); } }
+COPY(64, 64)
+COPY(256, 256)
+COPY(1k, 1024)
+COPY(4k, 4096)
+
 WORKLOAD encode_message(void) { TIMES { int index = 0; build_message(flat, &index); sink += index; } }
 WORKLOAD encode_string_70k(void) { for (int i = 0; i < 3; i++) { int index = 0; sink += ei_encode_string_len(flat, &index, text, 70000); } }
 WORKLOAD x_message(void)
@@ -284,6 +294,7 @@ WORKLOAD print_message(void)
 WORKLOAD compare_pids(void) { erlang_pid other = pid; TIMES { sink += ei_cmp_pids(&pid, &other); } }
 
 #define E(name) {"encode_" #name, encode_##name}, {"size_" #name, size_##name}, {"x_encode_" #name, x_encode_##name}
+#define C(name) {"copy_" #name, copy_##name}, {"x_binary_" #name, x_binary_##name}
 #define D(name) {"decode_" #name, decode_##name}
 #define S(name) {"skip_" #name, skip_##name}
 static const struct {
@@ -292,7 +303,7 @@ static const struct {
 } workloads[] = {
     E(version), E(small), E(long), E(longlong), E(ulong), E(ulonglong), E(double), E(boolean), E(char), E(tuple), E(list), E(empty), E(map),
     E(atom), E(atom_len), E(atom_as), E(atom_wide), E(string), E(string_len), E(binary), E(binary_4k), E(bitstring), E(pid), E(port), E(ref),
-    {"encode_message", encode_message}, {"encode_string_70k", encode_string_70k}, {"x_message", x_message}, {"x_append", x_append}, {"x_format", x_format},
+    C(64), C(256), C(1k), C(4k), {"encode_message", encode_message}, {"encode_string_70k", encode_string_70k}, {"x_message", x_message}, {"x_append", x_append}, {"x_format", x_format},
     D(small), D(long), D(longlong), D(ulong), D(ulonglong), D(double), D(boolean), D(char), D(atom), D(atom_long), D(atom_as), D(atom_null), D(string),
     D(binary), D(bitstring), D(pid), D(port), D(ref), D(trace), D(tuple), D(list), D(map), D(type), D(ei_term_int), D(ei_term_atom), D(ei_term_pid),
     D(intlist), D(iodata), D(big), D(fun), D(message), S(small), S(atom), S(string), S(binary), S(pid), S(ref), S(double), S(message), S(intlist),

@@ -170,6 +170,12 @@ pub unsafe extern "C" fn ei_connect_host_port_tmo(
     }
 }
 
+/// An address; null is this host, as when epmd is asked.
+unsafe fn octets(adr: *const libc::in_addr) -> [u8; 4] {
+    // SAFETY: the C caller's address is null or valid.
+    unsafe { adr.as_ref().map_or([127, 0, 0, 1], |adr| adr.s_addr.to_ne_bytes()) }
+}
+
 /// # Safety
 /// `ec` and `adr` are valid, `alivename` NUL-terminated.
 #[no_mangle]
@@ -195,7 +201,7 @@ pub unsafe extern "C" fn ei_xconnect_tmo(
 ) -> c_int {
     // SAFETY: the caller's promise.
     unsafe {
-        let address = (*adr).s_addr.to_ne_bytes();
+        let address = octets(adr);
         told(by_name(ec, address, CStr::from_ptr(alivename).to_bytes(), ms))
     }
 }

@@ -7,7 +7,7 @@ use super::bounds::term_len;
 use super::decode::{ei_decode_atom_as, ei_decode_long, ei_decode_pid, ei_decode_trace};
 use super::socket::{Channel, Deadline, Errno};
 use super::trace::ei_trace;
-use super::{send, table};
+use super::{send, table, wire};
 use std::ffi::{c_char, c_int, c_long};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -100,11 +100,61 @@ pub(super) struct Peer {
     pub deadline: Deadline,
 }
 
+/// `{2, '', To}` as every BEAM writes it, in one step; its length. `None` for everything else, wrong or not.
+///
+/// # Safety
+/// `msg` is writable.
+#[inline(always)]
+unsafe fn usual_send(bytes: &[u8], msg: *mut erlang_msg) -> Option<usize> {
+    const START: &[u8] = &[
+        tag::PASS_THROUGH,
+        tag::VERSION,
+        tag::SMALL_TUPLE,
+        3,
+        tag::SMALL_INTEGER,
+        op::SEND as u8,
+        tag::SMALL_ATOM_UTF8,
+        0,
+        tag::NEW_PID,
+        tag::SMALL_ATOM_UTF8,
+    ];
+    let (&len, rest) = bytes.strip_prefix(START)?.split_first()?;
+    let (name, rest) = rest.split_at_checked(usize::from(len))?;
+    let numbers = rest.first_chunk::<12>()?;
+    let number =
+        |at: usize| u32::from_be_bytes([numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]]);
+    // SAFETY: the caller's promise; a name of a byte's length and its end fit into the array.
+    unsafe {
+        (*msg).msgtype = op::SEND as c_long;
+        (&raw mut (*msg).cookie).cast::<u8>().write(0);
+        let to = &raw mut (*msg).to;
+        let node = (&raw mut (*to).node).cast::<u8>();
+        wire::copy(node, name.as_ptr(), name.len());
+        node.add(name.len()).write(0);
+        (*to).num = number(0);
+        (*to).serial = number(4);
+        (*to).creation = number(8);
+    }
+    Some(bytes.len() - (rest.len() - numbers.len()))
+}
+
 /// Decodes a control message into `msg` and answers what must be answered.
 ///
 /// # Safety
 /// `msg` is writable.
+#[inline]
 pub(super) unsafe fn control(bytes: &[u8], msg: *mut erlang_msg, peer: Peer) -> Result<Control, Errno> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match usual_send(bytes, msg) {
+            Some(payload) => Ok(Control { payload, silent: false }),
+            None => any_control(bytes, msg, peer),
+        }
+    }
+}
+
+#[inline(never)]
+unsafe fn any_control(bytes: &[u8], msg: *mut erlang_msg, peer: Peer) -> Result<Control, Errno> {
     let mut head = Head { bytes, at: 0 };
     let mut silent = false;
     // SAFETY: the caller's promise; each member is written as a whole.

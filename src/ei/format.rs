@@ -10,7 +10,7 @@ use super::encode::{
     ei_x_encode_long, ei_x_encode_pid, ei_x_encode_string, ei_x_encode_string_len, ei_x_encode_ulong,
     ei_x_encode_version,
 };
-use super::xbuff::reserve;
+use super::xbuff::make_place;
 use std::ffi::{c_char, c_double, c_int, c_long, c_ulong, c_void};
 use std::ptr;
 
@@ -216,7 +216,7 @@ impl Formatter {
         let header = if kind == Kind::Tuple { TUPLE_HEADER } else { LIST_HEADER };
         // SAFETY: the buffer is live; room is made before the index moves.
         unsafe {
-            if self.open.try_reserve(1).is_err() || !reserve(self.x, header as usize) {
+            if self.open.try_reserve(1).is_err() || make_place(self.x, header).is_null() {
                 return false;
             }
             let start = (*self.x).index;
@@ -335,7 +335,7 @@ impl Formatter {
             let x = self.x;
             if container.kind == Kind::Tuple && size > 255 {
                 let more = LIST_HEADER - TUPLE_HEADER;
-                if !reserve(x, more as usize) {
+                if make_place(x, more).is_null() {
                     return false;
                 }
                 self.shift(container.start + TUPLE_HEADER, more);

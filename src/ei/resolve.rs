@@ -59,7 +59,7 @@ pub unsafe extern "C" fn ei_gethostbyname(name: *const c_char) -> *mut Hostent {
 #[no_mangle]
 pub unsafe extern "C" fn ei_gethostbyaddr(addr: *const c_char, len: c_int, kind: c_int) -> *mut Hostent {
     // SAFETY: the caller's promise.
-    unsafe { gethostbyaddr(addr, len as libc::socklen_t, kind) }
+    unsafe { gethostbyaddr(addr, len.max(0) as libc::socklen_t, kind) }
 }
 
 /// The result lies in `hostp` and `buffer`. A buffer that is too small gives null and `ERANGE` in `h_errnop`.
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn ei_gethostbyaddr_r(
     // SAFETY: the caller's promise.
     unsafe {
         let mut found = ptr::null_mut();
-        let (size, length) = (buflen.max(0) as usize, length as libc::socklen_t);
+        let (size, length) = (buflen.max(0) as usize, length.max(0) as libc::socklen_t);
         gethostbyaddr_r(addr, length, kind, hostp, buffer, size, &mut found, h_errnop);
         found
     }
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn ei_gethostbyaddr_r(
     // SAFETY: as above.
     unsafe {
         let _ = (hostp, buffer, buflen, h_errnop);
-        gethostbyaddr(addr, length as libc::socklen_t, kind)
+        gethostbyaddr(addr, length.max(0) as libc::socklen_t, kind)
     }
 }
 

@@ -108,7 +108,7 @@ impl Control {
                 show::sent(start.cast(), payload);
             }
             let head = self.len();
-            let pieces = if len <= COPIED && channel.is_plain() {
+            let pieces = if len <= COPIED && channel.is_plain() && !payload.is_null() {
                 wire::copy(start.add(head), payload.cast(), len);
                 [Piece::new(start, head + len), Piece::EMPTY]
             } else {

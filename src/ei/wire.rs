@@ -92,6 +92,9 @@ pub unsafe fn put64(s: *mut u8, value: u64) -> *mut u8 {
     }
 }
 
+/// Up to so many bytes a copy is a few moves, and no call.
+const FEW: usize = 64;
+
 /// Copies `len` bytes with at most a few moves when they are few, as names and atoms are.
 ///
 /// # Safety
@@ -100,8 +103,13 @@ pub unsafe fn put64(s: *mut u8, value: u64) -> *mut u8 {
 pub unsafe fn copy(to: *mut u8, from: *const u8, len: usize) {
     // SAFETY: every access below stays within `len` bytes; two overlapping moves cover the odd lengths.
     unsafe {
-        if len > 32 {
+        if len > FEW {
             ptr::copy_nonoverlapping(from, to, len);
+        } else if len > 32 {
+            let [a, b] = from.cast::<[u128; 2]>().read_unaligned();
+            let [c, d] = from.add(len - 32).cast::<[u128; 2]>().read_unaligned();
+            to.cast::<[u128; 2]>().write_unaligned([a, b]);
+            to.add(len - 32).cast::<[u128; 2]>().write_unaligned([c, d]);
         } else if len >= 16 {
             let tail = from.add(len - 16).cast::<u128>().read_unaligned();
             to.cast::<u128>().write_unaligned(from.cast::<u128>().read_unaligned());
@@ -164,18 +172,21 @@ pub unsafe fn is_ascii(s: *const u8, len: usize) -> bool {
 pub unsafe fn copy_ascii(to: *mut u8, from: *const u8, len: usize) -> bool {
     // SAFETY: every access stays within `len` bytes; two overlapping moves cover the odd lengths.
     unsafe {
-        if len >= 8 {
-            let mut seen = 0;
-            let mut i = 0;
-            while i + 8 < len {
-                let eight = word(from.add(i));
-                seen |= eight;
-                to.add(i).cast::<u64>().write_unaligned(eight.to_le());
-                i += 8;
+        if len >= 16 {
+            if len > 32 {
+                return copy_ascii_long(to, from, len);
             }
-            let tail = word(from.add(len - 8));
-            to.add(len - 8).cast::<u64>().write_unaligned(tail.to_le());
-            (seen | tail) & TOP_BITS == 0
+            let head = from.cast::<[u64; 2]>().read_unaligned();
+            let tail = from.add(len - 16).cast::<[u64; 2]>().read_unaligned();
+            to.cast::<[u64; 2]>().write_unaligned(head);
+            to.add(len - 16).cast::<[u64; 2]>().write_unaligned(tail);
+            (head[0] | head[1] | tail[0] | tail[1]) & TOP_BITS == 0
+        } else if len >= 8 {
+            let head = from.cast::<u64>().read_unaligned();
+            let tail = from.add(len - 8).cast::<u64>().read_unaligned();
+            to.cast::<u64>().write_unaligned(head);
+            to.add(len - 8).cast::<u64>().write_unaligned(tail);
+            (head | tail) & TOP_BITS == 0
         } else if len >= 4 {
             let head = from.cast::<u32>().read_unaligned();
             let tail = from.add(len - 4).cast::<u32>().read_unaligned();
@@ -194,15 +205,25 @@ pub unsafe fn copy_ascii(to: *mut u8, from: *const u8, len: usize) -> bool {
     }
 }
 
+/// [`copy_ascii`] for more than a few moves.
+#[inline(never)]
+unsafe fn copy_ascii_long(to: *mut u8, from: *const u8, len: usize) -> bool {
+    // SAFETY: as there; there are more than eight bytes.
+    unsafe {
+        ptr::copy_nonoverlapping(from, to, len);
+        is_ascii(from, len)
+    }
+}
+
 /// Copies `len` bytes between places that may overlap.
 ///
 /// # Safety
 /// `len` bytes must be readable at `from` and writable at `to`.
 #[inline(always)]
 pub unsafe fn move_bytes(to: *mut u8, from: *const u8, len: usize) {
-    // SAFETY: the caller's promise; `copy` loads before it stores when there are at most 32 bytes.
+    // SAFETY: the caller's promise; `copy` loads before it stores when there are few bytes.
     unsafe {
-        if len > 32 {
+        if len > FEW {
             ptr::copy(from, to, len);
         } else {
             copy(to, from, len);

@@ -7,14 +7,14 @@ use super::abi::{ei_x_buff, tag};
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::ptr;
 
-/// Slack behind the contents, and the size of a new buffer. A program may change it before it starts.
+/// Slack behind the contents. A program may change it before it starts.
 #[no_mangle]
 pub static mut ei_x_extra: c_int = 100;
 
 #[inline(always)]
-fn extra() -> i64 {
+fn extra() -> c_int {
     // SAFETY: a plain read of an int; programs only write it while they have one thread.
-    i64::from(unsafe { ptr::addr_of!(ei_x_extra).read() })
+    unsafe { ptr::addr_of!(ei_x_extra).read() }
 }
 
 /// `malloc` under the name the library uses. Free with `ei_free`.
@@ -44,18 +44,21 @@ pub unsafe extern "C" fn ei_free(ptr: *mut c_void) {
     unsafe { libc::free(ptr) }
 }
 
+/// A new buffer has room for this many times the slack: a small message needs no second allocation.
+const FIRST: c_int = 4;
+
 /// Makes an empty buffer. Release it with `ei_x_free`.
 ///
 /// # Safety
 /// `x` is writable.
 #[no_mangle]
 pub unsafe extern "C" fn ei_x_new(x: *mut ei_x_buff) -> c_int {
-    let size = extra().max(1);
+    let size = extra().saturating_mul(FIRST).max(1);
     let buff = ei_malloc(size as c_long).cast::<c_char>();
     // SAFETY: the caller's promise.
     unsafe {
         (*x).buff = buff;
-        (*x).buffsz = size as c_int;
+        (*x).buffsz = size;
         (*x).index = 0;
     }
     if buff.is_null() {
@@ -107,7 +110,7 @@ pub unsafe extern "C" fn ei_x_free(x: *mut ei_x_buff) -> c_int {
 pub unsafe extern "C" fn x_fix_buff(x: *mut ei_x_buff, needed: c_int) -> c_int {
     // SAFETY: the caller's promise.
     let have = unsafe { i64::from((*x).buffsz) };
-    if i64::from(needed) + extra() > have {
+    if i64::from(needed) + i64::from(extra()) > have {
         // SAFETY: the caller's promise.
         return c_int::from(unsafe { grow(x, i64::from(needed)) });
     }
@@ -115,19 +118,19 @@ pub unsafe extern "C" fn x_fix_buff(x: *mut ei_x_buff, needed: c_int) -> c_int {
     c_int::from(unsafe { !(*x).buff.is_null() })
 }
 
-/// Grows by half at least, so that a long message is copied a few times and not once per element.
+/// Doubles at least, so that a long message is copied a few times and not once per element.
 #[cold]
 #[inline(never)]
 unsafe fn grow(x: *mut ei_x_buff, needed: i64) -> bool {
     // SAFETY: the caller passes a live buffer.
     unsafe {
         let have = i64::from((*x).buffsz);
-        let enough = needed + 2 * extra();
+        let enough = needed + 2 * i64::from(extra());
         let limit = i64::from(c_int::MAX);
         if needed < 0 || enough > limit {
             return false;
         }
-        let size = enough.max((have + have / 2).min(limit));
+        let size = enough.max((2 * have).min(limit));
         let buff = ei_realloc((*x).buff.cast(), size as c_long).cast::<c_char>();
         if buff.is_null() {
             return false;
@@ -138,19 +141,34 @@ unsafe fn grow(x: *mut ei_x_buff, needed: i64) -> bool {
     }
 }
 
-/// Makes room for `room` more bytes behind the index.
+/// The place behind the contents when `room` bytes and the slack fit there already, else null.
 ///
 /// # Safety
 /// `x` is a buffer as in `ei_x_free`.
 #[inline(always)]
-pub unsafe fn reserve(x: *mut ei_x_buff, room: usize) -> bool {
+pub unsafe fn place(x: *mut ei_x_buff, room: c_int) -> *mut u8 {
+    // SAFETY: the caller's promise; the index lies within the buffer.
+    unsafe {
+        let left = (*x).buffsz.wrapping_sub((*x).index).wrapping_sub(extra());
+        if left < room || (*x).buff.is_null() {
+            return ptr::null_mut();
+        }
+        (*x).buff.cast::<u8>().offset((*x).index as isize)
+    }
+}
+
+/// The place behind the contents, after making room for `room` bytes there; null when there is no memory.
+///
+/// # Safety
+/// `x` is a buffer as in `ei_x_free`.
+pub unsafe fn make_place(x: *mut ei_x_buff, room: c_int) -> *mut u8 {
     // SAFETY: the caller's promise.
     unsafe {
-        let needed = i64::from((*x).index) + room as i64;
-        if needed + extra() > i64::from((*x).buffsz) {
-            return grow(x, needed);
+        let needed = i64::from((*x).index) + i64::from(room);
+        if needed + i64::from(extra()) > i64::from((*x).buffsz) && !grow(x, needed) {
+            return ptr::null_mut();
         }
-        !(*x).buff.is_null()
+        place(x, room)
     }
 }
 
@@ -175,11 +193,27 @@ pub unsafe extern "C" fn ei_x_append_buf(x: *mut ei_x_buff, buf: *const c_char, 
     };
     // SAFETY: the caller's promise, and room was made before the copy.
     unsafe {
-        if !reserve(x, size) {
+        let to = place(x, len);
+        if to.is_null() {
+            return append_more(x, buf, len);
+        }
+        super::wire::copy(to, buf.cast(), size);
+        (*x).index += len;
+    }
+    0
+}
+
+/// [`ei_x_append_buf`] when there is too little room.
+#[cold]
+#[inline(never)]
+unsafe fn append_more(x: *mut ei_x_buff, buf: *const c_char, len: c_int) -> c_int {
+    // SAFETY: as there; room was made before the copy.
+    unsafe {
+        let to = make_place(x, len);
+        if to.is_null() {
             return -1;
         }
-        let to = (*x).buff.cast::<u8>().add((*x).index as usize);
-        super::wire::copy(to, buf.cast(), size);
+        ptr::copy_nonoverlapping(buf.cast(), to, len as usize);
         (*x).index += len;
     }
     0

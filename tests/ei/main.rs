@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 mod live;
+mod misuse;
 
 #[test]
 fn encoding_is_the_same() {
@@ -213,14 +214,28 @@ fn include(side: Side) -> String {
     format!("-I{}", dir.display())
 }
 
-/// Compiles one program against one side.
+/// The text of our header.
+fn include_text() -> String {
+    std::fs::read_to_string(root().join("include/ei.h")).unwrap()
+}
+
+/// Compiles one program of this directory against one side.
 fn built(name: &str, source: &str, side: Side, flags: &[&str]) -> PathBuf {
+    built_from(name, &root().join("tests/ei").join(source), side, flags)
+}
+
+/// Compiles one program against one side.
+fn built_from(name: &str, source: &Path, side: Side, flags: &[&str]) -> PathBuf {
     let (suffix, lib) = match side {
         Side::Reference => ("reference", reference().join("lib")),
         Side::Ours => ("ours", ours()),
     };
     let program = work().join(format!("{name}_{suffix}"));
-    let compiler = if source.ends_with(".cpp") || flags.contains(&"c++") { "c++" } else { "cc" };
+    let compiler = if source.extension().is_some_and(|kind| kind == "cpp") || flags.contains(&"c++") {
+        "c++"
+    } else {
+        "cc"
+    };
     let (language, libraries): (Vec<&str>, Vec<&str>) =
         flags.iter().copied().partition(|f| !f.starts_with("-l"));
     let extra = std::env::var("ERLNODE_EI_CFLAGS").unwrap_or_default();
@@ -229,7 +244,7 @@ fn built(name: &str, source: &str, side: Side, flags: &[&str]) -> PathBuf {
         .args(extra.split_whitespace())
         .arg(include(side))
         .args(language)
-        .arg(root().join("tests/ei").join(source))
+        .arg(source)
         .args(["-x", "none"])
         .arg(lib.join("libei.a"))
         .args(libraries)
@@ -237,7 +252,7 @@ fn built(name: &str, source: &str, side: Side, flags: &[&str]) -> PathBuf {
         .arg(&program)
         .output()
         .unwrap_or_else(|error| panic!("{compiler}: {error}"));
-    assert!(out.status.success(), "{source}: {}", String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "{}: {}", source.display(), String::from_utf8_lossy(&out.stderr));
     program
 }
 

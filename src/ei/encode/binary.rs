@@ -1,7 +1,8 @@
 //! Binaries and bit strings.
 
 use super::super::abi::{ei_x_buff, tag};
-use super::super::wire::{move_bytes, put32, put8};
+use super::super::wire::{be64, move_bytes, put32, put64, put8};
+use super::super::xbuff::place;
 use super::{flat, grown, Item};
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::ptr;
@@ -37,41 +38,73 @@ impl Item for Binary {
     }
 }
 
-/// `77 Len:32 Bits:8 Bytes`, or a binary when the bits fill whole bytes.
+/// `77 Len:32 Bits:8 Bytes`, or a binary when the bits fill whole bytes. Two words, so that it travels in registers.
 #[derive(Clone, Copy)]
 struct Bits {
     bytes: *const u8,
-    offset: usize,
-    bits: usize,
+    /// The number of bits, and in the low three bits how many of the first byte come before them.
+    shape: usize,
 }
 
 impl Bits {
     #[inline(always)]
+    fn new(start: *const c_char, offset: usize, bits: usize) -> Self {
+        // Too many for a term are as many as all others of that kind.
+        let bits = bits.min(usize::MAX / 8);
+        Self { bytes: start.cast::<u8>().wrapping_add(offset / 8), shape: bits << 3 | offset % 8 }
+    }
+
+    #[inline(always)]
+    fn bits(self) -> usize {
+        self.shape >> 3
+    }
+
+    #[inline(always)]
     fn len(self) -> usize {
-        self.bits / 8 + usize::from(self.bits % 8 != 0)
+        self.bits().div_ceil(8)
     }
 
     /// Copies the bits to the left edge of `to`; unused bits of the last byte become 0.
+    #[inline(never)]
     unsafe fn copy(self, to: *mut u8) {
         let len = self.len();
         if len == 0 {
             return;
         }
-        let shift = self.offset % 8;
         // SAFETY: only bytes that hold one of the bits are read, `len` bytes are written.
         unsafe {
-            let from = self.bytes.add(self.offset / 8);
-            if shift == 0 {
-                move_bytes(to, from, len);
-            } else {
-                let last = (shift + self.bits - 1) / 8;
+            match self.shape % 8 {
+                0 => move_bytes(to, self.bytes, len),
+                shift => self.copy_shifted(to, len, shift),
+            }
+            let unused = len * 8 - self.bits();
+            *to.add(len - 1) &= 0xFFu8 << unused;
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn copy_shifted(self, to: *mut u8, len: usize, shift: usize) {
+        let from = self.bytes;
+        let last = (shift + self.bits() - 1) / 8;
+        // SAFETY: nothing behind `last` is read, and nothing behind `len` written.
+        unsafe {
+            if last < 8 {
                 for i in 0..len {
                     let low = if i < last { *from.add(i + 1) } else { 0 };
                     *to.add(i) = *from.add(i) << shift | low >> (8 - shift);
                 }
+                return;
             }
-            let unused = len * 8 - self.bits;
-            *to.add(len - 1) &= 0xFFu8 << unused;
+            let eight = |i| be64(from.add(i)) << shift | u64::from(*from.add(i + 8)) >> (8 - shift);
+            let mut i = 0;
+            while i + 8 < last {
+                put64(to.add(i), eight(i));
+                i += 8;
+            }
+            put64(to.add(last - 8), eight(last - 8));
+            if last < len {
+                *to.add(last) = *from.add(last) << shift;
+            }
         }
     }
 }
@@ -79,7 +112,12 @@ impl Bits {
 impl Item for Bits {
     #[inline(always)]
     unsafe fn room(self) -> Option<usize> {
-        let header = if self.bits % 8 == 0 { 5 } else { 6 };
+        (self.len() <= MAX_BYTES).then_some(6 + self.len())
+    }
+
+    #[inline(always)]
+    unsafe fn size(self) -> Option<usize> {
+        let header = if self.bits() % 8 == 0 { 5 } else { 6 };
         (self.len() <= MAX_BYTES).then_some(header + self.len())
     }
 
@@ -90,7 +128,7 @@ impl Item for Bits {
         }
         // SAFETY: `size()` bytes are writable.
         unsafe {
-            let last_bits = (self.bits % 8) as u8;
+            let last_bits = (self.bits() % 8) as u8;
             let mut body;
             if last_bits == 0 {
                 body = put32(put8(to, tag::BINARY), self.len() as u32);
@@ -137,9 +175,21 @@ pub unsafe extern "C" fn ei_encode_binary(
 /// `x` is a live buffer and `len` bytes are readable at `s`.
 #[no_mangle]
 pub unsafe extern "C" fn ei_x_encode_binary(x: *mut ei_x_buff, s: *const c_void, len: c_int) -> c_int {
-    let (bytes, len) = (s.cast(), c_long::from(len));
+    let item = Binary { bytes: s.cast(), len: c_long::from(len) };
     // SAFETY: the caller's promise.
-    unsafe { grown(x, Binary { bytes, len }) }
+    unsafe {
+        let Some(room) = item.room() else {
+            return -1;
+        };
+        let to = place(x, room as c_int);
+        if to.is_null() {
+            return item.grown_more(x);
+        }
+        (*x).index += room as c_int;
+        // Last, so that nothing has to survive the call.
+        item.write(to);
+    }
+    0
 }
 
 /// Encodes `bits` bits that start `bitoffs` bits after `p`.
@@ -154,9 +204,8 @@ pub unsafe extern "C" fn ei_encode_bitstring(
     bitoffs: usize,
     bits: usize,
 ) -> c_int {
-    let (bytes, offset) = (p.cast(), bitoffs);
     // SAFETY: the caller's promise.
-    unsafe { flat(buf, index, Bits { bytes, offset, bits }) }
+    unsafe { flat(buf, index, Bits::new(p, bitoffs, bits)) }
 }
 
 /// Appends `bits` bits that start `bitoffs` bits after `p`.
@@ -170,7 +219,6 @@ pub unsafe extern "C" fn ei_x_encode_bitstring(
     bitoffs: usize,
     bits: usize,
 ) -> c_int {
-    let (bytes, offset) = (p.cast(), bitoffs);
     // SAFETY: the caller's promise.
-    unsafe { grown(x, Bits { bytes, offset, bits }) }
+    unsafe { grown(x, Bits::new(p, bitoffs, bits)) }
 }

@@ -10,6 +10,7 @@ mod fun;
 mod header;
 mod ids;
 mod number;
+mod text;
 
 pub use atom::*;
 pub use binary::*;
@@ -17,9 +18,10 @@ pub use fun::*;
 pub use header::*;
 pub use ids::*;
 pub use number::*;
+pub use text::*;
 
 use super::abi::ei_x_buff;
-use super::xbuff::reserve;
+use super::xbuff::{make_place, place};
 use std::ffi::{c_char, c_int};
 
 /// One thing that can be written in the external format.
@@ -45,6 +47,18 @@ pub(crate) trait Item: Copy {
     /// # Safety
     /// `size()` bytes are writable at `to`; the pointers inside the item are readable.
     unsafe fn write(self, to: *mut u8) -> *mut u8;
+
+    /// Encodes at the end of a buffer with too little room. Apart, and called last, so that the usual way saves no registers
+    /// for it.
+    ///
+    /// # Safety
+    /// As `grown`.
+    #[cold]
+    #[inline(never)]
+    unsafe fn grown_more(self, x: *mut ei_x_buff) -> c_int {
+        // SAFETY: the caller's promise.
+        unsafe { after_growing(x, self) }
+    }
 }
 
 /// Encodes into a flat buffer, or counts when there is none.
@@ -74,15 +88,40 @@ pub(crate) unsafe fn flat<I: Item>(buf: *mut c_char, index: *mut c_int, item: I)
 /// Encodes at the end of a growing buffer.
 #[inline(always)]
 pub(crate) unsafe fn grown<I: Item>(x: *mut ei_x_buff, item: I) -> c_int {
-    // SAFETY: the C caller promises a live buffer and valid arguments; room is made before the write.
+    // SAFETY: the C caller promises a live buffer and valid arguments.
     unsafe {
-        let Some(room) = item.room() else {
+        let Some(Ok(room)) = item.room().map(c_int::try_from) else {
             return -1;
         };
-        if !reserve(x, room) {
+        let start = place(x, room);
+        if start.is_null() {
+            return item.grown_more(x);
+        }
+        put(x, start, item)
+    }
+}
+
+/// [`grown`] when there may be too little room.
+#[inline(always)]
+pub(crate) unsafe fn after_growing<I: Item>(x: *mut ei_x_buff, item: I) -> c_int {
+    // SAFETY: as there; room is made before the write.
+    unsafe {
+        let Some(Ok(room)) = item.room().map(c_int::try_from) else {
+            return -1;
+        };
+        let start = make_place(x, room);
+        if start.is_null() {
             return -1;
         }
-        let start = (*x).buff.cast::<u8>().offset((*x).index as isize);
+        put(x, start, item)
+    }
+}
+
+/// Writes at `start`, which is the place behind the contents, and takes it in.
+#[inline(always)]
+unsafe fn put<I: Item>(x: *mut ei_x_buff, start: *mut u8, item: I) -> c_int {
+    // SAFETY: the caller made room.
+    unsafe {
         let end = item.write(start);
         if end.is_null() {
             return -1;

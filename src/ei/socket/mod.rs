@@ -133,7 +133,7 @@ impl Channel {
                 Ok(n) => got += n.min(len - got),
                 Err(libc::EINTR) => {}
                 Err(libc::EAGAIN) if got > 0 || started => {
-                    wait(self.fd()?, libc::POLLIN, deadline.left())?;
+                    wait_until(self.fd()?, libc::POLLIN, deadline)?;
                 }
                 Err(error) => return Err(error),
             }
@@ -141,6 +141,7 @@ impl Channel {
         Ok(got)
     }
 
+    #[inline(always)]
     unsafe fn read_some(
         self,
         buf: *mut u8,
@@ -148,16 +149,19 @@ impl Channel {
         deadline: Deadline,
         started: bool,
     ) -> Result<usize, Errno> {
-        let ms = deadline.left();
         if let Some(fd) = self.own_fd() {
-            // What belongs to a packet that has begun is there already, as a rule: ask before waiting.
-            if ms != EI_SCLBK_INF_TMO && !started {
-                wait(fd, libc::POLLIN, ms)?;
+            if deadline.is_never() {
+                // SAFETY: the caller's promise.
+                return unsafe { tcp::receive(fd, buf, len, 0) };
             }
-            let flags = if ms == EI_SCLBK_INF_TMO { 0 } else { libc::MSG_DONTWAIT };
+            // What belongs to a packet that has begun is there already, as a rule: ask before waiting.
+            if !started {
+                wait_until(fd, libc::POLLIN, deadline)?;
+            }
             // SAFETY: the caller's promise.
-            return unsafe { tcp::receive(fd, buf, len, flags) };
+            return unsafe { tcp::receive(fd, buf, len, libc::MSG_DONTWAIT) };
         }
+        let ms = deadline.left();
         if self.lends_fd() && ms != EI_SCLBK_INF_TMO {
             wait(self.fd()?, libc::POLLIN, ms)?;
         }
@@ -214,7 +218,7 @@ impl Channel {
                 // Half a packet would ruin the stream for everybody: wait even where the program said not to.
                 Err(libc::EAGAIN) if done > 0 || !deadline.is_never() => {
                     let fd = self.fd().map_err(|error| (error, done))?;
-                    wait(fd, libc::POLLOUT, deadline.left()).map_err(|error| (error, done))?;
+                    wait_until(fd, libc::POLLOUT, deadline).map_err(|error| (error, done))?;
                 }
                 Err(error) => return Err((error, done)),
             }
@@ -300,7 +304,7 @@ impl Channel {
             other => return other,
         }
         // A refused connection shows at the first write, as it always has.
-        wait(fd, libc::POLLOUT, deadline.left())
+        wait_until(fd, libc::POLLOUT, deadline)
     }
 
     /// Takes the next caller from a listening socket.
@@ -317,7 +321,7 @@ impl Channel {
             return Err(libc::ENOTSUP);
         };
         if self.lends_fd() && !deadline.is_never() {
-            wait(self.fd()?, libc::POLLIN, deadline.left())?;
+            wait_until(self.fd()?, libc::POLLIN, deadline)?;
         }
         let mut caller = self;
         // SAFETY: the callback with its own context, which it replaces.
@@ -395,9 +399,13 @@ impl NonBlocking {
     }
 }
 
-/// Waits until the descriptor is ready. Unlike select it knows no largest descriptor.
+/// Waits until the descriptor is ready, with the milliseconds of the socket layer.
 pub fn wait(fd: c_int, events: i16, ms: c_uint) -> Result<(), Errno> {
-    let deadline = Deadline::within(ms);
+    wait_until(fd, events, Deadline::within(ms))
+}
+
+/// Waits until the descriptor is ready. Unlike select it knows no largest descriptor.
+fn wait_until(fd: c_int, events: i16, deadline: Deadline) -> Result<(), Errno> {
     loop {
         let left = match deadline.left() {
             EI_SCLBK_INF_TMO => -1,

@@ -56,6 +56,7 @@ fn count(n: isize) -> Result<usize, Errno> {
 ///
 /// # Safety
 /// `len` bytes are writable at `buf`.
+#[inline]
 pub(super) unsafe fn receive(fd: c_int, buf: *mut u8, len: usize, flags: c_int) -> Result<usize, Errno> {
     // SAFETY: the caller's promise.
     unsafe {
