@@ -189,10 +189,19 @@ impl Outgoing {
 
     /// Ends both directions; a waiting reader sees the end of the stream.
     pub(crate) fn shutdown(&self) {
+        self.end(Shutdown::Both);
+    }
+
+    /// Ends our direction: the peer sees the end of the stream after all that was sent.
+    pub(crate) fn finish(&self) {
+        self.end(Shutdown::Write);
+    }
+
+    fn end(&self, direction: Shutdown) {
         if let Some(session) = &self.tls {
             session.say_goodbye(|records| self.send_now(records));
         }
-        let _ = SockRef::from(self.stream()).shutdown(Shutdown::Both);
+        let _ = SockRef::from(self.stream()).shutdown(direction);
     }
 }
 

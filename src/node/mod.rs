@@ -74,7 +74,8 @@ const NO_NODE: &str = "nonode@nohost";
 /// The name of a node that asks the first peer it calls for one, as `erl -name undefined`.
 const UNDEFINED: &str = "undefined";
 
-/// How long stopping waits for peers to take what was sent to them; no exit of a program takes longer than a second.
+/// How long stopping waits for peers to take what was sent to them, and to hang up; no exit of a program takes longer than a
+/// second.
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Smallest creation used: lower ones are reserved for old peers.
@@ -504,12 +505,11 @@ impl Inner {
         let links = self.peers.links();
         if tokio::runtime::Handle::try_current().is_err() {
             let deadline = Instant::now() + FAREWELL;
-            for link in &links {
-                link.drain(deadline);
-            }
-        }
-        for link in links {
-            link.close(DownReason::Stopped);
+            links.iter().for_each(|link| link.drain(deadline));
+            links.iter().for_each(|link| link.leave(DownReason::Stopped));
+            links.iter().for_each(|link| link.left(deadline));
+        } else {
+            links.iter().for_each(|link| link.close(DownReason::Stopped));
         }
         let registration = self.registration.lock().take();
         if let Some(registration) = registration {

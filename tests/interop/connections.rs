@@ -266,3 +266,32 @@ fn the_ticktime_changes_at_run_time_without_losing_a_connection() {
     assert!(door.is_empty());
     assert!(matches!(ours.set_ticktime(Duration::ZERO, Duration::ZERO), Err(Error::Argument(_))));
 }
+
+#[test]
+fn what_was_sent_before_a_stop_arrives_while_the_peer_goes_on_talking() {
+    const ROUNDS: usize = 20;
+    let cluster = Cluster::new();
+    let mut beam = cluster.beam("alex");
+    beam.begin(
+        "erlang",
+        &format!(
+            "register(hall, self()),
+            Talk = fun(P) -> spawn(fun() -> [P ! {{talk, binary:copy(<<0>>, 200)}} || _ <- lists:seq(1, 10000)] end) end,
+            lists:sum([receive {{hello, P}} -> Talk(P), receive bye -> 1 after 10000 -> 0 end end || _ <- lists:seq(1, {ROUNDS})])"
+        ),
+    );
+    for round in 0..ROUNDS {
+        // Names of their own: what is still said to one that left would call the next one.
+        let node = cluster.node(&format!("guest{round}"));
+        node.connect(beam.name(), Some(PATIENCE)).unwrap();
+        let guest = mailbox(&node);
+        let hall = Target::name_node("hall", ALEX).unwrap();
+        let mut hello = Writer::new();
+        hello.tuple(2).atom("hello").pid(&guest.pid());
+        guest.send(&hall, &hello.finish().unwrap(), None).unwrap();
+        next(&guest);
+        guest.send(&hall, &encoded("bye"), None).unwrap();
+        node.stop();
+    }
+    assert_eq!(beam.finish(), ROUNDS.to_string());
+}

@@ -15,7 +15,7 @@ pub(crate) use out::{Begun, Rest};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
@@ -150,6 +150,8 @@ pub(crate) struct Link {
     quiet: Notify,
     /// Wakes the tasks of this link when it is to end.
     closing: Notify,
+    /// Our direction has ended; what still comes is of no interest.
+    leaving: AtomicBool,
     /// Why it is to end; set once.
     reason: Mutex<Option<DownReason>>,
     /// Wakes who waits for the end of this link.
@@ -180,6 +182,7 @@ impl Link {
             reader_paused: AtomicBool::new(false),
             quiet: Notify::new(),
             closing: Notify::new(),
+            leaving: AtomicBool::new(false),
             reason: Mutex::new(None),
             ended: tokio::sync::watch::Sender::new(false),
         });
@@ -208,6 +211,25 @@ impl Link {
         self.closing.notify_waiters();
         self.room.notify_waiters();
         self.write.notify_one();
+    }
+
+    /// Hangs up politely: the peer gets all that was handed to the kernel, and then ends the connection. Until it does, what it
+    /// sends is read and dropped: closing a socket that holds unread bytes resets the connection, and with it goes
+    /// what the peer has not read yet.
+    pub(crate) fn leave(&self, reason: DownReason) {
+        self.leaving.store(true, Ordering::Release);
+        self.reason.lock().get_or_insert(reason);
+        self.out.lock().closed = true;
+        self.transport.finish();
+        self.room.notify_waiters();
+        self.write.notify_one();
+    }
+
+    /// Waits for the end that [`leave`](Self::leave) asked for, on this thread, at most until then; and ends it in any case.
+    pub(crate) fn left(self: &Arc<Self>, deadline: Instant) {
+        let link = self.clone();
+        self.runtime.wait(async move { link.gone().await }, Some(deadline), false);
+        self.close(DownReason::Stopped);
     }
 
     /// Different atoms that the peer got from us in its life.

@@ -58,12 +58,15 @@ impl Link {
         let mut reads = 0;
         let mut room = QUIET_READ_SIZE;
         loop {
-            while let Some(packet) = frame::split(&mut buffer, self.max_message)? {
+            while !self.leaving.load(Ordering::Acquire) {
+                let Some(packet) = frame::split(&mut buffer, self.max_message)? else { break };
                 if let Some(room) = self.take_packet(&mut packets, packet, upper)? {
                     self.wait_for(&room).await;
                 }
             }
-            if self.reason.lock().is_some() {
+            if self.leaving.load(Ordering::Acquire) {
+                buffer.clear();
+            } else if self.reason.lock().is_some() {
                 return Ok(());
             }
             if buffer.is_empty() && buffer.capacity() < room {
