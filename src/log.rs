@@ -62,8 +62,13 @@ fn level() -> u8 {
     }
 }
 
+/// Whether lines of this level are passed on.
+pub(crate) fn wanted(severity: Level) -> bool {
+    severity as u8 <= level()
+}
+
 pub(crate) fn log(severity: Level, text: fmt::Arguments<'_>) {
-    if severity as u8 > level() {
+    if !wanted(severity) {
         return;
     }
     let hook = HOOK.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();

@@ -13,6 +13,7 @@
 mod aliases;
 pub mod config;
 mod cookies;
+pub(crate) mod crowd;
 pub mod discovery;
 pub mod events;
 mod exports;
@@ -114,6 +115,7 @@ pub(crate) struct Inner {
     callers: Mutex<HashMap<u64, Atom>>,
     pub(crate) cookies: Cookies,
     pub(crate) events: Events,
+    crowds: crowd::Crowds,
     pub(crate) exports: Exports,
     /// By the number in their reference.
     pub(crate) aliases: RwLock<HashMap<u64, Arc<Process>>>,
@@ -218,6 +220,7 @@ impl Node {
             peers: Peers::default(),
             callers: Mutex::default(),
             events: Events::default(),
+            crowds: crowd::Crowds::default(),
             exports: Exports::default(),
             aliases: RwLock::default(),
             references: AtomicU64::new(1),

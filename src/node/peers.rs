@@ -22,6 +22,7 @@ use crate::net::dial::{self, DialError, Route};
 use crate::net::link::{DownReason, Link, LinkParams};
 use crate::net::transport::Transport;
 use crate::node::config::AutoConnect;
+use crate::node::crowd::About;
 use crate::node::signals::{Unsent, Waiting};
 use crate::node::Inner;
 use crate::proto::control::Control;
@@ -383,7 +384,11 @@ impl Inner {
         let unsent: Vec<_> = sent.filter_map(Result::err).collect();
         self.peers.links.write().insert(node.clone(), link.clone());
         drop(entries);
-        log::info(format_args!("connected to {node}{}", secured.unwrap_or_default()));
+        self.log_crowd(
+            About::Up,
+            log::Level::Info,
+            &format!("connected to {node}{}", secured.unwrap_or_default()),
+        );
         self.on_up(&link);
         link.read(reader, established.leftover, self.clone());
         for waiter in waiters {
@@ -415,7 +420,8 @@ impl Inner {
             DownReason::Malformed(_) => log::Level::Warn,
             _ => log::Level::Info,
         };
-        log::log(severity, format_args!("connection to {} ended: {}", link.peer, reason.text()));
+        let line = format!("connection to {} ended: {}", link.peer, reason.text());
+        self.log_crowd(About::Down, severity, &line);
         self.on_down(link, reason);
         let mut entries = self.peers.entries.lock();
         if let Some(entry) = entries.get_mut(&link.peer) {

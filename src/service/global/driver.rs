@@ -22,6 +22,7 @@ use super::wire::{self, NAME_SERVER};
 use crate::error::{Error, Result};
 use crate::log;
 use crate::net::link::random_between;
+use crate::node::crowd::About;
 use crate::node::events::{MonitorNodes, NodeType};
 use crate::node::message::{Message, MessageKind};
 use crate::node::process::{Limits, Overflow, Process};
@@ -367,8 +368,10 @@ impl Driver {
                     let _ = done.send(outcome);
                 }
             }
-            Effect::Log { warn: true, text } => log::warn(format_args!("{text}")),
-            Effect::Log { warn: false, text } => log::info(format_args!("{text}")),
+            Effect::Log { warn, text } => {
+                let level = if warn { log::Level::Warn } else { log::Level::Info };
+                self.node.log_crowd(About::Global, level, &text);
+            }
         }
     }
 
