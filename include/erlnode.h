@@ -2840,6 +2840,14 @@ erln_status erln_discover_dns(erln_node node,
                               const char *basename,
                               const char *query);
 
+// A node `basename@TARGET` for each target of the SRV records of the DNS name `query`, which is a whole name such as
+// `_epmd._tcp.example.org`. Asked every 5 s, from the name server `server`, an address and a port (NULL: those of /etc/resolv.conf).
+// ERLN_ERR_UNSUPPORTED in a build without the feature `srv`.
+erln_status erln_discover_srv(erln_node node,
+                              const char *basename,
+                              const char *query,
+                              const char *server);
+
 // Nodes that send heartbeats by UDP, as Cluster.Strategy.Gossip of libcluster. `group` is a multicast group or broadcast address and a
 // port (NULL: libcluster's 233.252.1.32:45892), `interface` the local address whose network it uses (NULL: the system chooses),
 // `secret` what all share (NULL: nothing is encrypted). With `announce` this node sends heartbeats too, and others call it.

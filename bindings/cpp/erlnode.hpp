@@ -822,6 +822,9 @@ public:
     void discover_dns(const std::string &basename, const std::string &query) {
         check(erln_discover_dns(node_, basename.c_str(), query.c_str()));
     }
+    void discover_srv(const std::string &basename, const std::string &query, const char *server = nullptr) {
+        check(erln_discover_srv(node_, basename.c_str(), query.c_str(), server));
+    }
     void discover_gossip(bool announce, const char *group = nullptr, const char *interface = nullptr,
                          const char *secret = nullptr) {
         check(erln_discover_gossip(node_, group, interface, secret, announce));

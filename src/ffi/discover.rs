@@ -57,6 +57,39 @@ pub unsafe extern "C" fn erln_discover_dns(
     })
 }
 
+/// A node `basename@TARGET` for each target of the SRV records of the DNS name `query`, which is a whole name such as
+/// `_epmd._tcp.example.org`. Asked every 5 s, from the name server `server`, an address and a port (NULL: those of /etc/resolv.conf).
+/// ERLN_ERR_UNSUPPORTED in a build without the feature `srv`.
+#[no_mangle]
+pub unsafe extern "C" fn erln_discover_srv(
+    node: erln_node,
+    basename: *const c_char,
+    query: *const c_char,
+    server: *const c_char,
+) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's texts.
+        let (basename, query, server) =
+            unsafe { (text(basename, "basename")?, text(query, "query")?, optional_text(server, "server")?) };
+        srv(&*self::node(node)?, basename, query, server)
+    })
+}
+
+#[cfg(feature = "srv")]
+fn srv(node: &crate::Node, basename: &str, query: &str, server: Option<&str>) -> Result<()> {
+    let mut srv = crate::net::discovery::Srv::new(basename, query)?;
+    if let Some(server) = server {
+        let no_server = |_| Error::argument("server is no address and port, such as 10.0.0.2:53");
+        srv = srv.server(server.parse().map_err(no_server)?);
+    }
+    node.discover(srv).map(drop)
+}
+
+#[cfg(not(feature = "srv"))]
+fn srv(_: &crate::Node, _: &str, _: &str, _: Option<&str>) -> Result<()> {
+    Err(Error::Unsupported("this build does not know SRV records: the feature `srv` was left out".into()))
+}
+
 /// Nodes that send heartbeats by UDP, as Cluster.Strategy.Gossip of libcluster. `group` is a multicast group or broadcast address and a
 /// port (NULL: libcluster's 233.252.1.32:45892), `interface` the local address whose network it uses (NULL: the system chooses),
 /// `secret` what all share (NULL: nothing is encrypted). With `announce` this node sends heartbeats too, and others call it.

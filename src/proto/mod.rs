@@ -2,6 +2,8 @@
 
 pub mod control;
 pub mod digest;
+#[cfg(feature = "srv")]
+pub mod dns;
 pub mod epmd;
 pub mod flags;
 pub mod frame;

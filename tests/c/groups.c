@@ -134,6 +134,8 @@ static void discovery(erln_node a, erln_mailbox in_a) {
     CHECK(erln_discover_nodes(a, "no_host") == ERLN_ERR_BAD_NAME);
     CHECK(erln_discover_nodes(a, NULL) == ERLN_ERR_ARGUMENT);
     CHECK(erln_discover_dns(a, "x", "") == ERLN_ERR_ARGUMENT);
+    CHECK(erln_discover_srv(a, "x", "no..name", NULL) == ERLN_ERR_ARGUMENT);
+    CHECK(erln_discover_srv(a, "x", "_epmd._tcp.example.org", "nowhere") == ERLN_ERR_ARGUMENT);
     CHECK(erln_discover_gossip(a, "nowhere", NULL, NULL, true) == ERLN_ERR_ARGUMENT);
     CHECK(erln_discover_gossip(a, NULL, "nowhere", NULL, true) == ERLN_ERR_ARGUMENT);
     CHECK_OK(erln_discover_nodes(a, "grp_a@localhost, grp_b@localhost"));

@@ -1,11 +1,13 @@
 //! Nodes that find each other: by lists, epmd, DNS, gossip and files, all on loopback.
 
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use erlnode::discovery::{Asker, Dns, EpmdSweep, Found, Gossip, StaticList, Strategy, WatchedFile};
+use erlnode::discovery::{Asker, Dns, EpmdSweep, Found, Gossip, Srv, StaticList, Strategy, WatchedFile};
 use erlnode::net::epmd::EpmdConfig;
 use erlnode::proto::name::NodeName;
 use erlnode::term::{Atom, Term};
@@ -74,6 +76,77 @@ fn each_address_of_a_dns_name_is_a_node() {
     await_event(&events, "nodeup", &b);
     assert!(discovery.names().contains(&b.name()));
     assert!(Dns::new("with space", "localhost").is_err() && Dns::new("a", "").is_err());
+}
+
+/// What a name server answers: SRV records for these targets, or that the rest has to be asked for by TCP.
+fn srv_answer(question: &[u8], targets: &[&str], truncated: bool) -> Vec<u8> {
+    let mut answer = question.to_vec();
+    answer[2..4].copy_from_slice(if truncated { &[0x86, 0] } else { &[0x84, 0] });
+    answer[7] = if truncated { 0 } else { targets.len() as u8 };
+    for target in targets.iter().filter(|_| !truncated) {
+        // "." alone is the root: the service is not offered.
+        let labels = target
+            .split('.')
+            .filter(|label| !label.is_empty())
+            .flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat());
+        // The owner is the name in the question; type SRV, class IN, a minute; priority, weight, port.
+        let data: Vec<u8> = [0, 0, 0, 0, 0x11, 0x11].into_iter().chain(labels).chain([0]).collect();
+        answer.extend([192, 12, 0, 33, 0, 1, 0, 0, 0, 60]);
+        answer.extend((data.len() as u16).to_be_bytes());
+        answer.extend(data);
+    }
+    answer
+}
+
+/// A name server that gives these targets; more than one does not fit, as it were, and has to be asked for by TCP.
+fn name_server(targets: Arc<Mutex<Vec<&'static str>>>) -> SocketAddr {
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = udp.local_addr().unwrap();
+    let tcp = TcpListener::bind(address).unwrap();
+    std::thread::spawn(move || loop {
+        let mut question = [0; 512];
+        let (length, from) = udp.recv_from(&mut question).unwrap();
+        let (question, targets) = (&question[..length], targets.lock().unwrap().clone());
+        // Something else first, as from somebody who cannot see the question.
+        let mut forged = srv_answer(question, &["forged"], false);
+        forged[0] ^= 1;
+        let truncated = targets.len() > 1;
+        for answer in [forged, b"garbage".to_vec(), srv_answer(question, &targets, truncated)] {
+            udp.send_to(&answer, from).unwrap();
+        }
+        if truncated {
+            let (mut stream, _) = tcp.accept().unwrap();
+            let mut again = vec![0; 2 + length];
+            stream.read_exact(&mut again).unwrap();
+            assert_eq!(again[2..], *question);
+            let answer = srv_answer(question, &targets, false);
+            stream.write_all(&(answer.len() as u16).to_be_bytes()).unwrap();
+            stream.write_all(&answer).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn each_target_of_srv_records_is_a_node_until_it_goes() {
+    let cluster = Cluster::new();
+    let (a, b) = (cluster.node("a"), cluster.node("b"));
+    let events = watcher(&a);
+    let alive = b.name().as_str().split('@').next().unwrap().to_owned();
+    let targets = Arc::new(Mutex::new(vec!["localhost"]));
+    let srv = Srv::new(&alive, "_epmd._tcp.example.org.").unwrap().server(name_server(targets.clone()));
+    let discovery = a.discover(srv.every(Duration::from_millis(50))).unwrap();
+    let news = a.mailbox(Default::default()).unwrap();
+    discovery.watch(&news).unwrap();
+    assert_eq!(text(&news), text_of("discovered", &b));
+    await_event(&events, "nodeup", &b);
+    *targets.lock().unwrap() = vec!["localhost", "other.invalid"];
+    assert_eq!(text(&news), format!("{{discovered,'{alive}@other.invalid'}}"));
+    *targets.lock().unwrap() = vec!["other.invalid", "."];
+    assert_eq!(text(&news), text_of("undiscovered", &b));
+    *targets.lock().unwrap() = vec![];
+    assert_eq!(text(&news), format!("{{undiscovered,'{alive}@other.invalid'}}"));
+    assert!(Srv::new("with space", "a.b").is_err() && Srv::new("a", "").is_err());
 }
 
 struct Scratch(PathBuf);

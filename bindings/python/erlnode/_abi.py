@@ -331,6 +331,7 @@ erln_status erln_pubsub_direct_broadcast_term(erln_mailbox mailbox, const char *
 erln_status erln_discover_nodes(erln_node node, const char *names);
 erln_status erln_discover_epmd(erln_node node, const char *hosts);
 erln_status erln_discover_dns(erln_node node, const char *basename, const char *query);
+erln_status erln_discover_srv(erln_node node, const char *basename, const char *query, const char *server);
 erln_status erln_discover_gossip(erln_node node, const char *group, const char *interface, const char *secret, bool
     announce);
 erln_status erln_discover_file(erln_node node, const char *path);
@@ -970,6 +971,10 @@ def pubsub_direct_broadcast(
 
 def discover(way: str, node: int, *texts: str) -> None:
     check(getattr(lib, f"erln_discover_{way}")(node, *map(_text, texts)))
+
+
+def discover_srv(node: int, basename: str, query: str, server: Optional[str]) -> None:
+    check(lib.erln_discover_srv(node, _text(basename), _text(query), _optional(server)))
 
 
 def discover_gossip(

@@ -38,6 +38,11 @@ class Discovery:
         """A node ``basename@ADDRESS`` for each address that the DNS name has (A and AAAA). Asked every 5 s."""
         _abi.discover("dns", self._node._handle, basename, query)
 
+    def srv(self, basename: str, query: str, *, server: Optional[str] = None) -> None:
+        """A node ``basename@TARGET`` for each target of the SRV records of a whole DNS name, asked every 5 s from
+        ``server``, "10.0.0.2:53", or those of /etc/resolv.conf."""
+        _abi.discover_srv(self._node._handle, basename, query, server)
+
     def gossip(
         self,
         group: Optional[str] = None,

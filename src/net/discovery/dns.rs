@@ -1,6 +1,6 @@
 //! One node per address that a DNS name has: `basename@address`, as behind a headless service of Kubernetes.
 //!
-//! Asks the resolver of the system for A and AAAA records. SRV records, which it cannot be asked for, are not looked at.
+//! Asks the resolver of the system for A and AAAA records; it cannot be asked for SRV records, which `srv` does.
 
 use std::net::IpAddr;
 use std::time::Duration;

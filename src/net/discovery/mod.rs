@@ -9,12 +9,16 @@ mod epmd;
 mod file;
 mod gossip;
 mod list;
+#[cfg(feature = "srv")]
+mod srv;
 
 pub use dns::Dns;
 pub use epmd::EpmdSweep;
 pub use file::WatchedFile;
 pub use gossip::Gossip;
 pub use list::StaticList;
+#[cfg(feature = "srv")]
+pub use srv::Srv;
 
 use std::fmt;
 use std::future::Future;
