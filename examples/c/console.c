@@ -8,7 +8,7 @@
 // The requests are answered by the process `user`, the group leader that every node has.
 // With --ping NODE it is the writer: it prints "Hello" on the process `console` over there.
 //
-// With --to NODE it joins a cluster, and its console has the global name `two` as well; with --say two it is the writer there:
+// With --to NODE it joins a cluster, and its console has the global name `two` as well; with --say it is the writer there:
 // it prints "Hello" on whatever has that name.
 //
 //     iex(alex@localhost)> IO.puts(:global.whereis_name(:two), "Hello")              # printed here
@@ -52,7 +52,7 @@ int main(int argc, char **argv) {
         erln_pid two;
         must(erln_mailbox_open(node, NULL, NULL, &box));
         must(erln_global_sync(node, PATIENCE_MS));
-        must(erln_global_whereis(node, PATIENCE_MS, &two, "~a", options.say));
+        must(erln_global_whereis(node, PATIENCE_MS, &two, "two"));
         must(erln_put_chars(box, erln_to_pid(&two), "Hello\n", PATIENCE_MS));
     } else if (options.ping != NULL) {
         erln_mailbox box;

@@ -1,7 +1,7 @@
 // What the C examples share: their options, and an orderly end.
 //
 //     PROGRAM --name NODE --cookie COOKIE [--visible] [--tls-optfile FILE] [--ping NODE]
-//     chat: [--say TEXT --to NODE]
+//     with others to talk to: [--to NODE] [--say [TEXT]]
 
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -44,12 +44,17 @@ static inline struct options options_of(int argc, char **argv) {
         if (strcmp(argv[n], "--say") == 0) value = &options.say;
         if (strcmp(argv[n], "--to") == 0) value = &options.to;
         if (strcmp(argv[n], "--tls-optfile") == 0) value = &options.tls_optfile;
-        if (value != NULL && n + 1 < argc) {
+        // What is said need not be given everywhere.
+        bool bare = value == &options.say && (n + 1 == argc || argv[n + 1][0] == '-');
+        if (value != NULL && n + 1 < argc && !bare) {
             *value = argv[++n];
+        } else if (value == &options.say) {
+            options.say = "";
         } else if (strcmp(argv[n], "--visible") == 0) {
             options.visible = true;
         } else {
-            fprintf(stderr, "usage: %s --name NODE --cookie COOKIE [--visible] [--tls-optfile FILE] [--ping NODE]\n",
+            fprintf(stderr, "usage: %s --name NODE --cookie COOKIE [--visible] [--tls-optfile FILE] [--ping NODE]\n"
+                    "       [--to NODE] [--say [TEXT]]; which of them it knows stands at the top of its source\n",
                     argv[0]);
             exit(2);
         }

@@ -292,7 +292,6 @@ fn terminals_are_found_by_global_names(language: &str) {
         let registered = alex.type_line(":global.re_register_name(:two, Process.group_leader())");
         assert_eq!(registered.lines().last(), Some(":yes"));
         let mut options = vec!["--to", ALEX, "--say"];
-        options.extend((language == "c").then_some("two"));
         options.extend(visible.then_some("--visible"));
         let writer = cluster.example_as(language, "console", "writer@localhost", &options);
         let (status, printed) = writer.finish();
@@ -322,7 +321,6 @@ fn a_filter_service_has_a_global_name(language: &str) {
     assert_eq!(kate.type_line(start).lines().last(), Some(":started"));
     for visible in [true, false] {
         let mut options = vec!["--to", ALEX, "--say"];
-        options.extend((language == "c").then_some("results"));
         options.extend(visible.then_some("--visible"));
         let client = cluster.example_as(language, "filter_service", "client@localhost", &options);
         let (status, printed) = client.finish();
