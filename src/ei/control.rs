@@ -26,6 +26,7 @@ pub(super) mod op {
     pub const REG_SEND_TT: i64 = 16;
     pub const EXIT2_TT: i64 = 18;
     pub const MONITOR_P: i64 = 19;
+    pub const MONITOR_P_EXIT: i64 = 21;
     pub const UNLINK_ID: i64 = 35;
     pub const UNLINK_ID_ACK: i64 = 36;
 }
@@ -223,6 +224,7 @@ unsafe fn any_control(bytes: &[u8], msg: *mut erlang_msg, peer: Peer) -> Result<
                 monitor([head.field()?, head.field()?, head.field()?], peer)?;
                 head.at = payload;
             }
+            op::MONITOR_P_EXIT => silent = head.bytes[head.at..].starts_with(send::NOBODY),
             _ => {}
         }
     }

@@ -398,7 +398,13 @@ unsafe fn receive_raw(
         return Err(libc::EMSGSIZE);
     }
     // SAFETY: the packet fits.
-    unsafe { source.read(bufp, len)? };
+    let packet = unsafe {
+        source.read(bufp, len)?;
+        std::slice::from_raw_parts(bufp, len)
+    };
+    if peek_op(packet) == Some(op::MONITOR_P_EXIT) && packet[6..].starts_with(send::NOBODY) {
+        return Ok(0);
+    }
     Ok(len as c_int)
 }
 

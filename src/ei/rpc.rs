@@ -11,7 +11,7 @@ use super::receive::{ei_xreceive_msg_tmo, receive_packet, settle, Seen};
 use super::send::ei_send_reg_encoded;
 use super::socket::Errno;
 use super::xbuff::{ei_realloc, ei_x_append_buf, ei_x_free, ei_x_new_with_version};
-use super::{errno, table};
+use super::{errno, send, table};
 use std::ffi::{c_char, c_int, c_long, c_uint, CStr};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -79,6 +79,15 @@ fn result_at(payload: &[u8]) -> Option<usize> {
 /// Waits for the answer of `rex` without limit; the packet, and where the result starts in it. Kinds in `swallowed` are
 /// taken once each as part of the answer; `ticked` hears of ticks.
 pub(super) fn answer(fd: c_int, swallowed: &[c_int], ticked: impl Fn()) -> Result<(Vec<u8>, usize), Errno> {
+    let answer = wait(fd, swallowed, ticked);
+    if table::slot(fd).is_some_and(table::Slot::has_aside) {
+        // Whoever polls the descriptor must learn of them. If the connection is gone, so it does.
+        let _ = send::ask_nobody(fd);
+    }
+    answer
+}
+
+fn wait(fd: c_int, swallowed: &[c_int], ticked: impl Fn()) -> Result<(Vec<u8>, usize), Errno> {
     let mut msg = MaybeUninit::<erlang_msg>::uninit();
     let mut swallowed = swallowed.to_vec();
     loop {

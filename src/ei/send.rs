@@ -1,7 +1,7 @@
 //! Sending: a control message in front of the program's bytes, in one write, under the descriptor's lock.
 
 use super::abi::*;
-use super::encode::{Atom, Int, Item, Pid, Trace};
+use super::encode::{Atom, Int, Item, Pid, Reference, Trace};
 use super::node::ei_self;
 use super::socket::{Channel, Deadline, Errno, Piece};
 use super::trace::{ei_trace, wants, COMM};
@@ -18,6 +18,7 @@ mod op {
     pub const SEND_TT: i64 = 12;
     pub const EXIT_TT: i64 = 13;
     pub const REG_SEND_TT: i64 = 16;
+    pub const MONITOR_P: i64 = 19;
 }
 
 /// Room for the largest control message: two pids, two atoms and a trace token.
@@ -433,6 +434,26 @@ pub(super) fn refuse_monitor(
     control.add(Atom::new(c"noproc".as_ptr(), 6, ERLANG_LATIN1))?;
     // SAFETY: there is no payload.
     unsafe { control.send(fd, channel, ptr::null(), 0, deadline) }
+}
+
+/// The name of nobody, and its encoding.
+pub(super) const NOBODY: &[u8] = b"w\x0a$ei_nobody";
+
+/// `{19, Self, Nobody, Reference}`, which every BEAM answers at once: then the descriptor is readable, and a program that polls
+/// it fetches the messages that were put aside. The answer itself is never shown.
+pub(super) fn ask_nobody(fd: c_int) -> Result<(), Errno> {
+    let Some(own) = table::own_pid(fd) else {
+        return Ok(());
+    };
+    let reference = erlang_ref { node: own.node, len: 3, n: [0; 5], creation: own.creation };
+    let mut place = MaybeUninit::uninit();
+    let control = Control::start(&mut place, 4);
+    control.add(Int(op::MONITOR_P))?;
+    control.add(Pid(&own))?;
+    control.add_encoded(NOBODY)?;
+    control.add(Reference(&reference))?;
+    // SAFETY: there is no payload.
+    unsafe { control.send(fd, table::channel(fd)?, ptr::null(), 0, Deadline::after(0)) }
 }
 
 /// `{36, Id, From, To}`: an unlink is always confirmed.

@@ -81,9 +81,14 @@ impl Slot {
         true
     }
 
+    /// Whether a packet waits that was put aside.
+    pub fn has_aside(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
+    }
+
     /// The oldest packet that was put aside.
     pub fn take_aside(&self) -> Option<Vec<u8>> {
-        if self.waiting.load(Ordering::Acquire) == 0 {
+        if !self.has_aside() {
             return None;
         }
         let mut aside = self.aside();
@@ -184,6 +189,11 @@ pub fn is_own(fd: c_int, pid: &super::abi::erlang_pid) -> bool {
         libc::strncmp(pid.node.as_ptr(), cnode.thisnodename.as_ptr(), cnode.thisnodename.len()) == 0
     };
     same && (pid.creation == cnode.creation || pid.creation == 0)
+}
+
+/// The pid of the node that a connection was made with.
+pub fn own_pid(fd: c_int) -> Option<super::abi::erlang_pid> {
+    known(fd)?.cnode.as_ref().map(|cnode| cnode.self_)
 }
 
 /// The copy of the node that a connection was made with; null for unknown descriptors. Good until the descriptor is

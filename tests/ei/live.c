@@ -1,6 +1,7 @@
 /* A C node that lets a BEAM link to it, monitor it, call it, and looks at what arrives. Prints "all done" at the end. */
 #include <ei.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,7 @@ int main(int argc, char **argv)
     ei_x_buff args, result;
     pthread_t threads[4];
     char node[MAXATOMLEN_UTF8], **names;
+    struct pollfd ready = {-1, POLLIN, 0};
     int i, r, count, index, arity, version;
     long sum = 0;
 
@@ -167,7 +169,8 @@ int main(int argc, char **argv)
     ei_reg_send(&ec, fd, "helper", args.buff, args.index);
     check("three megabytes arrive", next() == ERL_MSG && x.index > 3000000 && x.index < 3000100);
 
-    /* Strangers during a call are kept, in their order. */
+    /* Strangers during a call are kept, in their order, and show when the descriptor is polled. */
+    ready.fd = fd;
     args.index = 0;
     ei_x_format(&args, "{noise, ~p, ~i}", ei_self(&ec), 5);
     ei_reg_send(&ec, fd, "helper", args.buff, args.index);
@@ -178,8 +181,11 @@ int main(int argc, char **argv)
         char text[32];
 
         snprintf(text, sizeof text, "{noise, %d}", i);
+        check("the descriptor is ready", poll(&ready, 1, 5000) == 1);
         check("a stranger was kept", next() == ERL_MSG && is(text));
     }
+    check("what made it ready is no message", poll(&ready, 1, 5000) == 1 && ei_xreceive_msg_tmo(fd, &msg, &x, 5000) == ERL_TICK);
+    check("and there is nothing more", poll(&ready, 1, 0) == 0);
 
     args.index = 0;
     ei_x_encode_empty_list(&args);

@@ -96,7 +96,7 @@ impl Item for Port {
 
 /// `90 Len:16 Node Creation:32 Len x 32`
 #[derive(Clone, Copy)]
-struct Reference(*const erlang_ref);
+pub(crate) struct Reference(pub *const erlang_ref);
 
 impl Reference {
     #[inline(always)]
