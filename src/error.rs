@@ -2,8 +2,12 @@
 //!
 //! Every text names the step that failed and the cure; the same words reach C (`erln_last_error`), Python and Rust.
 //! No text ever contains a cookie, a digest or a challenge.
+//!
+//! Memory whose amount a peer or a caller decides is asked for so that its lack is an error: through [`room`] and its kin, which
+//! unwind out of code that has no way to fail, and [`in_memory`], which makes that an error again.
 
 use std::borrow::Cow;
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 
 /// `Result` with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -233,5 +237,79 @@ impl Error {
     /// True when only time was lacking.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Error::Timeout(_) | Error::Empty)
+    }
+}
+
+/// What unwinds when there is no memory. Not a panic: no hook hears of it.
+pub(crate) struct NoMemory;
+
+/// There is no memory for what a peer or a caller wants: see [`in_memory`].
+#[cold]
+#[inline(never)]
+pub(crate) fn out_of_memory() -> ! {
+    resume_unwind(Box::new(NoMemory))
+}
+
+/// The error for it.
+#[cold]
+pub(crate) fn no_memory() -> Error {
+    Error::Limit("no memory for a message or term of this size".into())
+}
+
+/// `f`, or an error when there was no memory for it.
+#[inline]
+pub(crate) fn in_memory<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(result) => result,
+        Err(panic) if panic.is::<NoMemory>() => Err(no_memory()),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// Room for `more` items at least; unwinds if there is none.
+#[inline]
+pub(crate) fn reserve<T>(items: &mut Vec<T>, more: usize) {
+    if items.try_reserve(more).is_err() {
+        out_of_memory();
+    }
+}
+
+/// A vector with room for just so many items; unwinds if there is none.
+#[inline]
+pub(crate) fn room<T>(count: usize) -> Vec<T> {
+    let mut items = Vec::new();
+    if items.try_reserve_exact(count).is_err() {
+        out_of_memory();
+    }
+    items
+}
+
+/// Appends an item; unwinds if there is no room.
+#[inline]
+pub(crate) fn push<T>(items: &mut Vec<T>, item: T) {
+    if items.len() == items.capacity() {
+        reserve(items, 1);
+    }
+    items.push(item);
+}
+
+/// A copy; unwinds if there is no room.
+pub(crate) fn copied(bytes: &[u8]) -> Vec<u8> {
+    let mut copy = room(bytes.len());
+    copy.extend_from_slice(bytes);
+    copy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_no_memory_is_an_error_and_other_panics_go_on() {
+        let outcome = in_memory(|| Ok(room::<u64>(usize::MAX / 16).len()));
+        assert!(matches!(outcome, Err(Error::Limit(_))), "{outcome:?}");
+        assert_eq!(in_memory(|| Ok(copied(b"abc"))).unwrap(), b"abc");
+        let other = catch_unwind(|| in_memory(|| -> Result<()> { resume_unwind(Box::new("other")) }));
+        assert_eq!(other.unwrap_err().downcast_ref(), Some(&"other"));
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Once;
 
 use super::status::{erln_status, fail};
+use crate::error::{no_memory, NoMemory};
 use crate::{Error, Result};
 
 /// Runs `f`; a failure leaves its text for `erln_last_error`.
@@ -47,6 +48,9 @@ pub(crate) fn guard_bool(f: impl FnOnce() -> Result<bool>) -> bool {
 /// What is said about a panic: its own words, since they are all a report can contain.
 #[cold]
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Error {
+    if panic.is::<NoMemory>() {
+        return no_memory();
+    }
     let text = match (panic.downcast_ref::<&'static str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),
         (_, Some(text)) => text.clone(),

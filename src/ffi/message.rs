@@ -17,6 +17,7 @@ use super::status::erln_status;
 use super::template::{self, erln_arg};
 use crate::node::message::{Message, MessageKind};
 use crate::node::spawn::Request;
+use crate::term::{Style, Text};
 
 /// A received message. Free with erln_msg_free.
 pub struct erln_msg {
@@ -160,7 +161,7 @@ pub unsafe extern "C" fn erln_msg_text(msg: *const erln_msg, out: *mut erln_byte
         let text = match msg.text.get() {
             Some(text) => text,
             None => {
-                let text = msg.message.term()?.to_string();
+                let text = Text::new(msg.message.payload(), Style::erlang()).try_to_string()?;
                 msg.text.get_or_init(|| text)
             }
         };

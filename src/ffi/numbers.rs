@@ -4,6 +4,7 @@
 
 use std::mem::MaybeUninit;
 
+use crate::error::reserve;
 use crate::term::{tag, Writer};
 use crate::{Error, Result};
 
@@ -91,6 +92,8 @@ pub(crate) fn write_int64s(writer: &mut Writer, values: &[i64]) -> Result<()> {
                 Err(_) => {
                     let magnitude = value.unsigned_abs();
                     let len = 8 - magnitude.leading_zeros() as usize / 8;
+                    // Only these are longer than what room was made for.
+                    reserve(out, 12);
                     out.extend_from_slice(&[tag::SMALL_BIG, len as u8, u8::from(value < 0)]);
                     out.extend_from_slice(&magnitude.to_le_bytes()[..len]);
                 }
@@ -126,7 +129,7 @@ fn open(out: &mut Vec<u8>, len: usize, size: usize) -> Result<()> {
     let Ok(count) = u32::try_from(len) else {
         return Err(Error::argument("a list has at most 2^32 - 1 elements"));
     };
-    out.reserve(len * size + 6);
+    reserve(out, len * size + 6);
     let [a, b, c, d] = count.to_be_bytes();
     out.extend_from_slice(&[tag::LIST, a, b, c, d]);
     Ok(())

@@ -20,6 +20,7 @@ use super::guard::{guard, guard_or};
 use super::numbers;
 use super::pid::{erln_pid, erln_port, erln_ref, MAX_ENCODED};
 use super::status::{erln_status, fail};
+use crate::error::{copied, no_memory};
 use crate::term::{Atom, Export, Writer};
 use crate::{Error, Result};
 
@@ -89,7 +90,10 @@ impl Encoder {
         if self.mistake.is_some() {
             return false;
         }
-        let written = f(self.open());
+        // Whatever unwinds from here may have taken the buffer along.
+        let broken = Broken(self);
+        let written = f(broken.0.open());
+        std::mem::forget(broken);
         if let Err(error) = written {
             fail(&error);
             self.mistake = Some(error);
@@ -111,6 +115,17 @@ impl Encoder {
     }
 }
 
+/// An encoder in use; dropped only when that unwinds. What C sees of it must not be what was.
+struct Broken<'a>(&'a mut Encoder);
+
+impl Drop for Broken<'_> {
+    fn drop(&mut self) {
+        self.0.writer = Writer::new();
+        self.0.mistake = Some(no_memory());
+        self.0.close();
+    }
+}
+
 /// The encoder behind a C pointer.
 ///
 /// # Safety
@@ -127,7 +142,7 @@ pub(crate) unsafe fn encoder<'a>(writer: *mut erln_writer) -> Result<&'a mut Enc
 /// As for [`encoder`].
 pub(crate) unsafe fn encoded(writer: *mut erln_writer) -> Result<Vec<u8>> {
     // SAFETY: the caller's promise is ours.
-    unsafe { encoder(writer) }?.finished().map(<[u8]>::to_vec)
+    unsafe { encoder(writer) }?.finished().map(copied)
 }
 
 /// One writing step whose input may be wrong.

@@ -8,13 +8,13 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use socket2::SockRef;
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::TcpStream;
 
-use crate::error::{Error, Result};
+use crate::error::{no_memory, Error, Result};
 use crate::net::tls::{Cipher, Session, Stage};
 
 /// How long a stream that failed in its TLS handshake stays open for the peer to read why.
@@ -80,7 +80,7 @@ impl Transport {
                 cipher.keep(early);
                 return Ok(cipher);
             }
-            if stage == Stage::Ended || self.reader.half.read_buf(cipher.room(0)).await? == 0 {
+            if stage == Stage::Ended || self.reader.half.read_buf(cipher.room(0)?).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
@@ -217,6 +217,20 @@ impl Incoming {
     }
 }
 
+/// Room for `more` bytes: the buffer's own if nobody holds it any more, else of a new one.
+pub(crate) fn grow(buffer: &mut BytesMut, more: usize) -> Result<()> {
+    if buffer.try_reclaim(more) {
+        return Ok(());
+    }
+    let mut larger = Vec::new();
+    // As much as a reserving buffer takes, so that a long packet is not copied at every read.
+    let size = (buffer.len() + more).max(buffer.len() * 2);
+    larger.try_reserve_exact(size).map_err(|_| no_memory())?;
+    larger.extend_from_slice(buffer);
+    *buffer = BytesMut::from(Bytes::from(larger));
+    Ok(())
+}
+
 /// Whether these first bytes are those of a TLS record where a handshake of plain distribution was to begin: as a length
 /// they would be above what a handshake may have.
 pub(crate) fn speaks_tls(first: &[u8]) -> bool {
@@ -247,7 +261,7 @@ async fn read_secured(
         if stage == Stage::Ended {
             return Ok(0);
         }
-        let room = cipher.room(free);
+        let room = cipher.room(free)?;
         let space = room.capacity() - room.len();
         let count = half.read_buf(room).await?;
         if count == 0 {

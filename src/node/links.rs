@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::error::{copied, Error, Result};
 use crate::node::message::{Message, MessageKind};
 use crate::node::process::{Process, Remains};
 use crate::node::relations::{LinkState, Relations};
@@ -181,7 +181,7 @@ impl Inner {
     pub(crate) fn send_exit(self: &Arc<Self>, from: &Pid, to: &Pid, reason: &[u8]) {
         if self.is_local(to) {
             if let Some(process) = self.find(to) {
-                self.exit2(&process, from, Bytes::copy_from_slice(reason), false);
+                self.exit2(&process, from, Bytes::from(copied(reason)), false);
             }
             return;
         }
@@ -201,7 +201,7 @@ impl Inner {
     ) -> Result<()> {
         let to = SignalTarget::Alias(alias.clone());
         if self.is_our_name(alias.node()) {
-            return Ok(self.alternate_exit(from, &to, true, Bytes::copy_from_slice(reason))?);
+            return Ok(self.alternate_exit(from, &to, true, Bytes::from(copied(reason)))?);
         }
         // Whoever has an alias of that node has heard of it by a connection.
         let link = self.peers.link(alias.node()).ok_or_else(|| Error::NoConnection {

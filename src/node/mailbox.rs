@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::error::{copied, in_memory, Error, Result};
 use crate::node::events::MonitorNodes;
 use crate::node::links::NORMAL;
 use crate::node::message::{Message, MessageKind};
@@ -232,8 +232,10 @@ impl Mailbox {
     /// Links to `pid`. If that process is gone, an exit signal with `noproc` or `noconnection` comes back.
     pub fn link(&self, pid: &Pid) -> Result<()> {
         self.check_alive()?;
-        self.inner().link(&self.process, pid);
-        Ok(())
+        in_memory(|| {
+            self.inner().link(&self.process, pid);
+            Ok(())
+        })
     }
 
     /// Removes a link.
@@ -251,13 +253,13 @@ impl Mailbox {
     /// Monitors a process or a name; the DOWN message arrives exactly once unless [`demonitor`](Self::demonitor)ed.
     pub fn monitor(&self, target: &Target) -> Result<Reference> {
         self.check_alive()?;
-        Ok(self.inner().monitor(&self.process, self.watched(target)?, None))
+        in_memory(|| Ok(self.inner().monitor(&self.process, self.watched(target)?, None)))
     }
 
     /// A monitor whose reference is an alias as well: replies to it come here while `mode` lets them.
     pub fn monitor_alias(&self, target: &Target, mode: AliasMode) -> Result<Reference> {
         self.check_alive()?;
-        Ok(self.inner().monitor(&self.process, self.watched(target)?, Some(mode)))
+        in_memory(|| Ok(self.inner().monitor(&self.process, self.watched(target)?, Some(mode))))
     }
 
     fn watched(&self, target: &Target) -> Result<Watched> {
@@ -411,7 +413,7 @@ impl Mailbox {
     /// Ends the process with `reason` (one encoded term): links and monitors hear of it, waiting threads wake up.
     pub fn close(&self, reason: &[u8]) -> Result<()> {
         check_term(reason)?;
-        self.inner().end(&self.process, Bytes::copy_from_slice(reason));
+        self.inner().end(&self.process, in_memory(|| Ok(Bytes::from(copied(reason))))?);
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
-use crate::error::{Error, Result};
+use crate::error::{copied, Error, Result};
 use crate::log;
 use crate::net::dial::{self, DialError, Route};
 use crate::net::link::{DownReason, Link, LinkParams};
@@ -244,7 +244,7 @@ impl Inner {
         match queued {
             Err(_) => Err(Unsent::unconnected(control)),
             Ok(entry) => {
-                let (sender, payload) = (sender.cloned(), payload.map(Bytes::copy_from_slice));
+                let (sender, payload) = (sender.cloned(), payload.map(copied).map(Bytes::from));
                 entry.signals.push(Waiting { sender, control, payload });
                 Ok(())
             }

@@ -157,6 +157,9 @@ impl Process {
                 Overflow::Kill => return Delivery::Overrun,
             }
         }
+        if state.queue.try_reserve(1).is_err() {
+            return Delivery::Overrun;
+        }
         state.push(message);
         if over {
             let room = state.room.get_or_insert_with(Arc::default).clone();
@@ -173,11 +176,15 @@ impl Process {
         waits.then(|| state.room.get_or_insert_with(Arc::default).clone())
     }
 
-    /// Queues what must never be lost: exits, DOWNs, spawn replies, node events. False if the process is gone.
+    /// Queues what must never be lost: exits, DOWNs, spawn replies, node events. False if the process is gone. Without memory
+    /// for it the last ordinary message makes room, and is counted as dropped.
     pub(crate) fn signal(&self, message: Message) -> bool {
         let mut state = self.state.lock();
         if state.closed.is_some() {
             return false;
+        }
+        if state.queue.try_reserve(1).is_err() {
+            state.drop_last(self.limits);
         }
         state.push(message);
         true
@@ -206,6 +213,7 @@ impl Process {
             return None;
         }
         let relations = state.relations.get_or_insert_with(Default::default);
+        relations.make_room();
         let result = change(relations);
         if relations.shrink() {
             state.relations = None;
@@ -339,6 +347,16 @@ impl State {
         }
         for (_, waker) in self.waiters.drain(..) {
             waker.wake();
+        }
+    }
+
+    /// Drops the last message that is neither signal nor request.
+    #[cold]
+    fn drop_last(&mut self, limits: Limits) {
+        let ordinary = |message: &Message| matches!(message.kind, MessageKind::Message);
+        if let Some(place) = self.queue.iter().rposition(ordinary) {
+            self.remove(limits, place);
+            self.dropped += 1;
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 use parking_lot::RwLock;
 
-use crate::error::{Error, Result};
+use crate::error::{no_memory, Error, Result};
 use crate::node::process::{Limits, Process};
 use crate::term::Atom;
 
@@ -47,6 +47,7 @@ impl Registry {
                 if table.places.len() >= MAX_ID {
                     return Err(Error::Limit("too many mailboxes: the limit is 268435455 per node".into()));
                 }
+                table.places.try_reserve(1).map_err(|_| no_memory())?;
                 table.places.push(Place { serial: 0, process: None });
                 table.places.len() - 1
             }
@@ -80,7 +81,10 @@ impl Registry {
         // A place whose serials are used up is never used again.
         if let Some(next) = place.serial.checked_add(1) {
             place.serial = next;
-            table.free.push(index);
+            // Without memory for the list the place is never used again, either.
+            if table.free.try_reserve(1).is_ok() {
+                table.free.push(index);
+            }
         }
     }
 

@@ -1,7 +1,10 @@
 //! What binds a process to others: links, monitors of both directions, aliases, a name.
 
+use std::hash::Hash;
+
 use foldhash::HashMap;
 
+use crate::error::out_of_memory;
 use crate::node::process::Alias;
 use crate::term::{Atom, Pid, Reference};
 
@@ -64,10 +67,29 @@ pub(crate) struct Relations {
     pub(crate) watches_nodes: bool,
 }
 
+/// Tables below this many places grow as they like: there is memory for that, or the process is past help.
+const SMALL_TABLE: usize = 256;
+
 /// Tables above this many places are given back when they are empty: a process that calls keeps the smallest.
 const KEEP_PLACES: usize = 3;
 
 impl Relations {
+    /// Room for one more of everything; unwinds when there is no memory for a table that is large already. Peers and programs
+    /// decide how large they get.
+    pub(crate) fn make_room(&mut self) {
+        fn make_room<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
+            if table.len() == table.capacity() && table.len() >= SMALL_TABLE && table.try_reserve(1).is_err()
+            {
+                out_of_memory();
+            }
+        }
+        make_room(&mut self.links);
+        make_room(&mut self.watching);
+        make_room(&mut self.watchers);
+        make_room(&mut self.local_watchers);
+        make_room(&mut self.aliases);
+    }
+
     /// Gives the memory of emptied tables back: a million monitors may have come and gone. True if one was given back and
     /// nothing at all is left.
     pub(crate) fn shrink(&mut self) -> bool {

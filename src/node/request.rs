@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::error::{copied, Error, Result};
 use crate::node::links::{finish, NORMAL};
 use crate::node::process::Process;
 use crate::node::send::Target;
@@ -366,13 +366,13 @@ fn peel(call: &Asked) -> Option<Inside> {
     let module = Atom::new(&reader.atom()?).ok()?;
     let function = Atom::new(&reader.atom()?).ok()?;
     let args = reader.term_bytes()?;
-    Some(Inside { kind, module, function, args: Bytes::copy_from_slice(args) })
+    Some(Inside { kind, module, function, args: Bytes::from(copied(args)) })
 }
 
 /// `fun M:F/A` applied to `args`; a closure stays what it was, for its code is not ours.
 fn apply_fun(call: &Asked, mut fun: Reader<'_>, args: Option<&[u8]>) -> Option<Inside> {
     let export = fun.export()?;
     let (module, function) = (export.module, export.function);
-    let args = args.map(Bytes::copy_from_slice).unwrap_or_else(|| Bytes::from_static(b"\x6a"));
+    let args = args.map(copied).map(Bytes::from).unwrap_or_else(|| Bytes::from_static(b"\x6a"));
     Some(Inside { kind: call.kind.clone(), module, function, args })
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::error::{copied, in_memory, Error, Result};
 use crate::net::link::{Begun, Link, Pause, Rest};
 use crate::node::message::{Message, MessageKind};
 use crate::node::process::Process;
@@ -75,7 +75,7 @@ impl Inner {
         payload: &[u8],
         timeout: Option<Duration>,
     ) -> Result<()> {
-        check_term(payload)?;
+        in_memory(|| check_term(payload))?;
         let node = match to.node() {
             // `from` is one of ours.
             Some(node) if *node != from.node => node,
@@ -92,7 +92,7 @@ impl Inner {
 
     /// [`send`](Self::send) for async programs. Dropped before it is done, the message either left whole or not at all.
     pub(crate) async fn send_async(self: &Arc<Self>, from: &Pid, to: &Target, payload: &[u8]) -> Result<()> {
-        check_term(payload)?;
+        in_memory(|| check_term(payload))?;
         let node = match to.node() {
             // `from` is one of ours.
             Some(node) if *node != from.node => node,
@@ -268,13 +268,12 @@ impl Inner {
             Target::Alias(alias) | Target::PriorityAlias(alias) => Some(Box::new(alias.clone())),
             _ => None,
         };
-        Ok(process.map(|process| {
-            let mut message =
-                Message::new(MessageKind::Message, Some(from.clone()), Bytes::copy_from_slice(payload));
-            message.alias = alias;
-            message.priority = priority;
-            (process, Some(message))
-        }))
+        let Some(process) = process else { return Ok(None) };
+        let payload = in_memory(|| Ok(Bytes::from(copied(payload))))?;
+        let mut message = Message::new(MessageKind::Message, Some(from.clone()), payload);
+        message.alias = alias;
+        message.priority = priority;
+        Ok(Some((process, Some(message))))
     }
 
     /// Delivers the message, or returns what to wait for first. Nobody waits for himself.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::error::Error;
+use crate::error::{copied, Error};
 use crate::net::link::Link;
 use crate::node::links::{NOCONNECTION, NOPROC};
 use crate::node::Inner;
@@ -88,7 +88,7 @@ impl Inner {
     /// answer gets it from here (`noconnection`).
     pub(crate) fn signal(self: &Arc<Self>, node: &Atom, control: Control, payload: Option<&[u8]>) {
         if self.is_our_name(node) {
-            let payload = payload.map(Bytes::copy_from_slice);
+            let payload = payload.map(copied).map(Bytes::from);
             let _ = self.route(node, control, payload);
         } else if let Err(unsent) = self.post(node, control, payload, true) {
             self.unsent(*unsent);

@@ -17,11 +17,12 @@ pub(crate) mod serving;
 pub mod sys;
 pub mod task;
 
+use crate::error::{in_memory, Result};
+use crate::log;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::error::Result;
 use crate::net::link::DownReason;
 use crate::node::config::Config;
 use crate::node::message::Message;
@@ -101,7 +102,13 @@ fn serve(
     let inner = node.clone();
     let task = tokio::spawn(async move {
         while let Ok(message) = process.recv(None).await {
-            handle(&inner, &process, message);
+            let handled = in_memory(|| {
+                handle(&inner, &process, message);
+                Ok(())
+            });
+            if let Err(error) = handled {
+                log::warn(format_args!("a request of a peer was left unanswered: {error}"));
+            }
         }
     });
     node.own_task(task.abort_handle());

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use foldhash::{HashMap, HashSet};
 use parking_lot::Mutex;
 
-use crate::error::{Error, Result};
+use crate::error::{copied, Error, Result};
 use crate::log;
 use crate::node::mailbox::Mailbox;
 use crate::node::message::Message;
@@ -284,7 +284,7 @@ impl PubSub {
     pub fn local_broadcast(&self, topic: &str, message: &[u8]) -> Result<()> {
         self.node.check_running()?;
         check_term(message)?;
-        self.dispatch(topic.as_bytes(), &Bytes::copy_from_slice(message), None);
+        self.dispatch(topic.as_bytes(), &Bytes::from(copied(message)), None);
         Ok(())
     }
 
@@ -328,7 +328,7 @@ impl PubSub {
             let sent = node.send(&sender, &Target::Pid(worker), &forward, left);
             outcome = outcome.and(sent);
         }
-        for pause in self.dispatch(topic.as_bytes(), &Bytes::copy_from_slice(message), except) {
+        for pause in self.dispatch(topic.as_bytes(), &Bytes::from(copied(message)), except) {
             // It got the message; whoever fills mailboxes faster than they are read is slowed down.
             let _ = node.runtime.wait(pause.wait(), deadline, false);
         }

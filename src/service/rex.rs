@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use foldhash::HashMap;
 
-use crate::error::Result;
+use crate::error::{copied, Result};
 use crate::node::message::{Message, MessageKind};
 use crate::node::process::Process;
 use crate::node::request::{explained, list_length, Asked, RequestKind};
@@ -259,7 +259,7 @@ impl Call {
         let names = (Reader::new(module).atom_term(), Reader::new(function).atom_term());
         let call = match (names, list_length(args)) {
             ((Some(module), Some(function)), Some(_)) => {
-                Ok(Call { caller, module, function, args: Bytes::copy_from_slice(args), leader })
+                Ok(Call { caller, module, function, args: Bytes::from(copied(args)), leader })
             }
             (_, arity) => {
                 let mut reason = Writer::new();
@@ -302,7 +302,7 @@ fn broadcast(
     let name = request.term_bytes()?;
     let message = request.term_bytes()?;
     let target = Reader::new(name).atom_term().and_then(|name| node.processes.whereis(&name));
-    let Some(process) = target else { return Some(Err(Bytes::copy_from_slice(name))) };
+    let Some(process) = target else { return Some(Err(Bytes::from(copied(name)))) };
     let mut payload = Writer::new();
     if with_sender {
         payload.tuple(2).pid(pid);
@@ -343,7 +343,7 @@ fn of_function(reason: &[u8], mark: &Reference) -> Option<Bytes> {
     let class = reader.atom()?;
     let value = reader.term_bytes()?;
     Some(match (class.as_ref(), arity) {
-        ("return" | "throw", 3) => Bytes::copy_from_slice(value),
+        ("return" | "throw", 3) => Bytes::from(copied(value)),
         ("error", 4) => {
             let mut error = Writer::new();
             error.tuple(2).raw_unchecked(value).raw_unchecked(reader.term_bytes()?);

@@ -13,6 +13,7 @@ use super::tag;
 use super::token::{Complaint, Token, Tokens};
 use super::writer::{put_atom, put_big, put_byte_string, put_counted, put_i64};
 use super::{validate, Atom};
+use crate::error::{reserve, room};
 
 /// Bits of one number inside `<<...>>`; more are a slip of the pen.
 const MAX_SEGMENT_BITS: i64 = 65_536;
@@ -276,8 +277,9 @@ pub(crate) fn charlist(out: &mut Vec<u8>, text: &str) {
         return put_byte_string(out, text.as_bytes());
     }
     let points = || text.chars().map(u32::from);
-    let bytes: Option<Vec<u8>> = points().map(|point| u8::try_from(point).ok()).collect();
-    if let Some(bytes) = bytes {
+    if points().all(|point| point < 256) {
+        let mut bytes = room(text.len());
+        bytes.extend(points().map(|point| point as u8));
         return put_byte_string(out, &bytes);
     }
     put_counted(out, tag::LIST, points().count());
@@ -341,6 +343,7 @@ fn binary<'t>(tokens: &mut impl Tokens<'t>, out: &mut Vec<u8>) -> Result<(), Com
         put_counted(out, tag::BIT_BINARY, bits.bytes.len());
         out.push(bits.used);
     }
+    reserve(out, bits.bytes.len());
     out.extend_from_slice(&bits.bytes);
     Ok(())
 }

@@ -2,14 +2,14 @@
 //!
 //! The announced size is believed only within limits, and the output grows with what really comes out.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use flate2::Compression;
 
 use super::tag;
-use crate::error::Malformed;
+use crate::error::{no_memory, Malformed};
 use crate::{Error, Result};
 
 /// Largest size believed: more is a bomb, or a term that should not be handled in one piece.
@@ -18,6 +18,8 @@ const MAX_INFLATED: usize = 64 << 20;
 const MAX_RATIO: usize = 1032;
 /// Version, tag and size.
 const HEAD: usize = 6;
+/// What zlib writes at most besides the data where that does not get smaller: a few bytes per block of 16 KiB and more.
+const DEFLATE_MORE: usize = 64 << 10;
 
 /// The bytes of the term (without version byte) inside a compressed one.
 pub(crate) fn inflate(bytes: &[u8]) -> Result<Vec<u8>> {
@@ -36,6 +38,9 @@ pub(crate) fn inflate(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     // One byte more than claimed, to see whether there is more. `read_to_end` grows the buffer as bytes come.
     let read = decoder.by_ref().take(claim as u64 + 1).read_to_end(&mut out);
+    if read.as_ref().is_err_and(|error| error.kind() == ErrorKind::OutOfMemory) {
+        return Err(no_memory());
+    }
     if read.is_err() || out.len() != claim {
         return Err(wrong("compressed term (does not inflate to its size)"));
     }
@@ -48,7 +53,10 @@ pub(crate) fn inflate(bytes: &[u8]) -> Result<Vec<u8>> {
 /// `131 80 ...` of an encoded term without version byte; `None` when that would not be smaller than `131 term`.
 pub(crate) fn deflate(term: &[u8]) -> Option<Vec<u8>> {
     let size = u32::try_from(term.len()).ok().filter(|&size| size as usize <= MAX_INFLATED)?;
-    let mut out = vec![tag::VERSION, tag::COMPRESSED];
+    // What does not get smaller is of no use.
+    let mut out = Vec::new();
+    out.try_reserve(term.len() + HEAD + DEFLATE_MORE).ok()?;
+    out.extend_from_slice(&[tag::VERSION, tag::COMPRESSED]);
     out.extend_from_slice(&size.to_be_bytes());
     let mut encoder = ZlibEncoder::new(out, Compression::default());
     encoder.write_all(term).ok()?;

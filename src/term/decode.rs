@@ -11,7 +11,7 @@ use super::tag;
 use super::value::{BitString, Fun, Improper, Map, Record};
 use super::wire::{self, Parsed, Text, Wrong};
 use super::{compressed, inline, validate, Atom, Pid, Port, Reference, Term};
-use crate::error::Malformed;
+use crate::error::{copied, in_memory, push, reserve, room, Malformed};
 use crate::Result;
 
 impl Term {
@@ -28,11 +28,11 @@ impl Term {
     /// # Errors
     /// As for [`decode`](Self::decode).
     pub fn decode_with_atoms(bytes: &[u8], atoms: &[Atom]) -> Result<Term> {
-        match decode(bytes, 0, atoms) {
+        in_memory(|| match decode(bytes, 0, atoms) {
             Ok((term, end)) if end == bytes.len() => Ok(term),
             Ok((_, end)) => Err(Malformed::new("term (bytes after it)", end).into()),
             Err((what, offset)) => Err(Malformed::new(what, offset).into()),
-        }
+        })
     }
 
     /// Exactly one term as `term_to_binary` makes it: version byte 131, possibly compressed.
@@ -91,7 +91,7 @@ pub(crate) fn decode(bytes: &[u8], start: usize, atoms: &[Atom]) -> Result<(Term
                 Some((Shape::List, count)) => {
                     owed_fits(count, owed, input.s).map_err(at)?;
                     open.left = count;
-                    open.items.reserve(count);
+                    reserve(&mut open.items, count);
                     continue;
                 }
                 entered => entered,
@@ -109,7 +109,7 @@ pub(crate) fn decode(bytes: &[u8], start: usize, atoms: &[Atom]) -> Result<(Term
         if let Some((shape, count)) = entered {
             owed += open.owed();
             owed_fits(count + usize::from(shape == Shape::List), owed, input.s).map_err(at)?;
-            let inner = Open { shape, left: count, items: Vec::with_capacity(count) };
+            let inner = Open { shape, left: count, items: room(count) };
             stack.push(std::mem::replace(&mut open, inner));
         }
     }
@@ -155,7 +155,7 @@ impl Stack {
     #[inline]
     fn push(&mut self, open: Open) {
         if self.top.len() == Self::CHUNK {
-            self.full.push(std::mem::replace(&mut self.top, Vec::with_capacity(Self::CHUNK)));
+            push(&mut self.full, std::mem::replace(&mut self.top, Vec::with_capacity(Self::CHUNK)));
         }
         self.top.push(open);
     }
@@ -223,7 +223,7 @@ impl<'a> Input<'a> {
                 }
                 [tag::BINARY, a, b, c, d, ref rest @ ..] => {
                     let len = u32::from_be_bytes([a, b, c, d]) as usize;
-                    if len > rest.len() {
+                    if len > rest.len().min(AT_ONCE) {
                         break;
                     }
                     let (data, rest) = rest.split_at(len);
@@ -300,7 +300,9 @@ impl<'a> Input<'a> {
                     return Ok(None);
                 }
                 [tag::STRING, ..] => {
-                    open.items.extend(self.string()?.iter().map(|&byte| Term::Int(i64::from(byte))));
+                    let string = self.string()?;
+                    reserve(&mut open.items, string.len());
+                    open.items.extend(string.iter().map(|&byte| Term::Int(i64::from(byte))));
                     open.shape = Shape::Proper;
                     return Ok(None);
                 }
@@ -311,7 +313,7 @@ impl<'a> Input<'a> {
                 }
                 _ => {
                     open.shape = Shape::Improper;
-                    open.items.reserve_exact(1);
+                    reserve(&mut open.items, 1);
                     return self.item(&mut open.items);
                 }
             }
@@ -363,14 +365,19 @@ impl<'a> Input<'a> {
                 self.accept(wire::take(s, 1))?; // behind lists without elements
                 Term::nil()
             }
-            tag::STRING => Term::list(self.string()?.iter().map(|&byte| Term::Int(i64::from(byte)))),
+            tag::STRING => {
+                let string = self.string()?;
+                let mut items = room(string.len());
+                items.extend(string.iter().map(|&byte| Term::Int(i64::from(byte))));
+                Term::List(items.into())
+            }
             tag::BINARY => {
                 self.accept(wire::take(s, 1))?;
                 let len = self.accept(wire::len32(self.s))?;
-                Term::Binary(self.accept(wire::take(self.s, len))?.into())
+                Term::Binary(copied(self.accept(wire::take(self.s, len))?).into())
             }
             tag::BIT_BINARY => match self.accept(wire::bitstring(s))? {
-                (data, 8) => Term::Binary(data.into()),
+                (data, 8) => Term::Binary(copied(data).into()),
                 (data, bits) => BitString::new(data, bits).map_err(|_| "bit string")?.into(),
             },
             tag::NEW_PID | tag::PID => {
@@ -419,6 +426,9 @@ impl<'a> Input<'a> {
         inline::inline(bytes, self.atoms).map(Vec::into_boxed_slice)
     }
 }
+
+/// Longest binary that is copied at once; for a longer one there may be no memory.
+const AT_ONCE: usize = 64 << 10;
 
 /// Fewer equal items than this are read one by one.
 const RUN: usize = 8;

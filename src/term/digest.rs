@@ -11,6 +11,7 @@ use super::tag;
 use super::validate::{check_item, record_names};
 use super::wire::{self, Wrong};
 use super::Atom;
+use crate::error::push;
 
 /// A digest; its halves differ in their multiplier.
 pub(crate) type Digest = [u64; 2];
@@ -110,7 +111,7 @@ impl Open {
     fn add(&mut self, digest: Digest, keys: &mut Vec<Digest>) {
         match self.kind {
             Kind::Map if self.left % 2 == 1 => {
-                keys.push(digest);
+                push(keys, digest);
                 self.key = digest;
             }
             Kind::Map => {
@@ -204,7 +205,7 @@ fn term(
         Some(&tag::RECORD) => (Kind::Record, record_head(item, atoms)?),
         _ => return leaf(item, atoms).map(Some),
     };
-    stack.push(Open::new(kind, elements, sum, keys));
+    push(stack, Open::new(kind, elements, sum, keys));
     Ok(None)
 }
 

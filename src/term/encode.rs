@@ -7,6 +7,7 @@ use super::put;
 use super::tag::{self, MAX_STRING};
 use super::writer::Writer;
 use super::Term;
+use crate::error::{in_memory, push, reserve};
 use crate::{Error, Result};
 
 /// Room for a message as most are; a larger one doubles it as needed.
@@ -24,7 +25,7 @@ impl Term {
     /// [`Error::Argument`] for what cannot be encoded: a float that is NaN or infinite.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(FIRST_ROOM);
-        encode(self, &mut out).map_err(Error::argument)?;
+        in_memory(|| encode(self, &mut out).map_err(Error::argument))?;
         Ok(out)
     }
 
@@ -35,7 +36,7 @@ impl Term {
     pub fn to_external(&self) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(FIRST_ROOM);
         out.push(tag::VERSION);
-        encode(self, &mut out).map_err(Error::argument)?;
+        in_memory(|| encode(self, &mut out).map_err(Error::argument))?;
         Ok(out)
     }
 
@@ -103,7 +104,7 @@ fn walk(term: &Term, out: &mut Vec<u8>) -> Result<(), &'static str> {
                 }
             };
             if let Some(inner) = inner {
-                stack.push(mem::replace(&mut open, inner));
+                push(&mut stack, mem::replace(&mut open, inner));
             }
         }
         if open.proper {
@@ -158,7 +159,7 @@ fn put_item<'a>(item: &'a Term, out: &mut Vec<u8>) -> Result<Option<Open<'a>>, &
             put::tuple(out, fit(items.len())?);
             return Ok(Some(Open::new(items, false)));
         }
-        Term::List(items) if items.is_empty() => out.push(tag::NIL),
+        Term::List(items) if items.is_empty() => put::bytes(out, [tag::NIL]),
         Term::List(items) => return put_list(items, out),
         Term::ImproperList(list) => {
             put::counted(out, tag::LIST, fit(list.elements().len())?);
@@ -171,15 +172,16 @@ fn put_item<'a>(item: &'a Term, out: &mut Vec<u8>) -> Result<Option<Open<'a>>, &
         Term::Big(big) => put::big(out, big.is_negative(), big.magnitude()),
         Term::BitString(bits) => {
             put::counted(out, tag::BIT_BINARY, fit(bits.bytes().len())?);
+            reserve(out, bits.bytes().len() + 1);
             out.push(bits.bits());
             out.extend_from_slice(bits.bytes());
         }
         Term::Pid(pid) => put::pid(out, pid),
         Term::Port(port) => put::port(out, port),
         Term::Reference(reference) => put::reference(out, reference),
-        Term::Fun(fun) => out.extend_from_slice(fun.as_bytes()),
+        Term::Fun(fun) => put::headed(out, [], fun.as_bytes()),
         Term::Export(export) => put::export(out, export),
-        Term::Record(record) => out.extend_from_slice(record.as_bytes()),
+        Term::Record(record) => put::headed(out, [], record.as_bytes()),
     }
     Ok(None)
 }
@@ -189,6 +191,7 @@ fn put_list<'a>(items: &'a [Term], out: &mut Vec<u8>) -> Result<Option<Open<'a>>
     let byte = |item: &Term| item.as_i64().and_then(|value| u8::try_from(value).ok());
     if items.len() <= MAX_STRING && items.iter().all(|item| byte(item).is_some()) {
         let [.., a, b] = items.len().to_be_bytes();
+        reserve(out, items.len() + 3);
         out.extend_from_slice(&[tag::STRING, a, b]);
         out.extend(items.iter().filter_map(byte));
         return Ok(None);

@@ -6,12 +6,12 @@ use super::skip;
 use super::tag;
 use super::wire::{self, Text, Wrong};
 use super::Atom;
-use crate::error::Malformed;
+use crate::error::{push, reserve, room, Malformed};
 
 /// A copy of one valid term in which no tag 82 is left.
 pub(crate) fn inline(bytes: &[u8], atoms: &[Atom]) -> Result<Vec<u8>, Wrong> {
     let spelled: usize = atoms.iter().map(|atom| atom.as_str().len() + 3).sum();
-    let mut out = Vec::with_capacity(bytes.len() + spelled);
+    let mut out = room(bytes.len() + spelled);
     if atoms.is_empty() {
         out.extend_from_slice(bytes); // tag 82 was refused when this was checked
         return Ok(out);
@@ -25,7 +25,7 @@ pub(crate) fn inline(bytes: &[u8], atoms: &[Atom]) -> Result<Vec<u8>, Wrong> {
         let (head, rest) = wire::take(s, len)?;
         owed -= 1;
         if head.first() == Some(&tag::NEW_FUN) {
-            funs.push((owed, out.len()));
+            push(&mut funs, (owed, out.len()));
         }
         copy_item(head, atoms, &mut out)?;
         owed += more;
@@ -59,12 +59,12 @@ fn copy_item(item: &[u8], atoms: &[Atom], out: &mut Vec<u8>) -> Result<(), Wrong
         Some(&tag::NEW_FUN) => FUN,
         Some(&tag::RECORD) => RECORD,
         _ => {
-            out.extend_from_slice(item);
+            put::headed(out, [], item);
             return Ok(());
         }
     };
     let (head, mut s) = wire::take(item, before)?;
-    out.extend_from_slice(head);
+    put::headed(out, [], head);
     let atoms_in_a_row = match item.first() {
         Some(&tag::EXPORT) => 2,
         Some(&tag::RECORD) => usize::MAX, // up to the end
@@ -80,10 +80,10 @@ fn copy_item(item: &[u8], atoms: &[Atom], out: &mut Vec<u8>) -> Result<(), Wrong
         let (_, after) = wire::fixed_integer(s)?;
         let (_, after) = wire::fixed_integer(after)?;
         let (_, pid) = wire::take(after, 1)?;
-        out.extend_from_slice(s.get(..s.len() - pid.len()).unwrap_or_default());
+        put::headed(out, [], s.get(..s.len() - pid.len()).unwrap_or_default());
         s = copy_atom(pid, atoms, out)?;
     }
-    out.extend_from_slice(s);
+    put::headed(out, [], s);
     Ok(())
 }
 
@@ -93,7 +93,7 @@ fn copy_atom<'a>(s: &'a [u8], atoms: &[Atom], out: &mut Vec<u8>) -> Result<&'a [
         Text::Cached(index) => {
             put::atom(out, atoms.get(usize::from(index)).ok_or("atom cache reference")?.as_bytes());
         }
-        _ => out.extend_from_slice(s.get(..s.len() - rest.len()).unwrap_or_default()),
+        _ => put::headed(out, [], s.get(..s.len() - rest.len()).unwrap_or_default()),
     }
     Ok(rest)
 }
@@ -170,9 +170,9 @@ fn settle_flat(bytes: &[u8], atoms: &[Atom]) -> Option<(usize, Option<Vec<u8>>)>
         let atom = atoms.get(usize::from(*s.get(before + 1)?))?;
         s = s.get(before + 2 + after..)?;
         if out.capacity() == 0 {
-            out.reserve(bytes.len() + SPELLED);
+            reserve(&mut out, bytes.len() + SPELLED);
         }
-        out.extend_from_slice(bytes.get(copied..place)?);
+        put::headed(&mut out, [], bytes.get(copied..place)?);
         put::atom_term(&mut out, atom);
         copied = place + 2;
     }
@@ -180,7 +180,7 @@ fn settle_flat(bytes: &[u8], atoms: &[Atom]) -> Option<(usize, Option<Vec<u8>>)>
     if copied == 0 {
         return Some((length, None));
     }
-    out.extend_from_slice(bytes.get(copied..length)?);
+    put::headed(&mut out, [], bytes.get(copied..length)?);
     Some((length, Some(out)))
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use num_bigint::{BigInt, Sign};
 
 use super::tag::MAX_BIG_BYTES;
+use crate::error::copied;
 use crate::{Error, Result};
 
 /// An integer outside of `i64`. Always true: it does not fit an `i64`, has no leading zero byte, and at most
@@ -125,7 +126,7 @@ impl Integer {
         }
         Ok(match to_i64(negative, magnitude) {
             Some(value) => Integer::Small(value),
-            None => Integer::Big(Big { negative, magnitude: magnitude.into() }),
+            None => Integer::Big(Big { negative, magnitude: copied(magnitude).into() }),
         })
     }
 

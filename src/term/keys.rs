@@ -5,6 +5,7 @@
 
 use super::digest;
 use super::tag;
+use crate::error::{push, room};
 
 /// What is known of the keys of maps that are being written.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +46,7 @@ impl Keys {
     /// A map of `pairs` begins; the writer owes `base` items after it. Gives the next `watch`.
     pub(crate) fn open(&mut self, base: u64, pairs: u64) -> u64 {
         let next = base + pairs * 2;
-        self.maps.push(Open { base, next, first: self.spans.len() });
+        push(&mut self.maps, Open { base, next, first: self.spans.len() });
         next
     }
 
@@ -58,7 +59,7 @@ impl Keys {
             }
             if owed > map.base {
                 if (owed - map.base) % 2 == 0 {
-                    self.spans.push((bytes.len(), 0));
+                    push(&mut self.spans, (bytes.len(), 0));
                 } else if let Some(key) = self.spans.last_mut() {
                     key.1 = bytes.len();
                 }
@@ -88,18 +89,19 @@ impl Keys {
         const FEW: usize = 8;
         let key = |span: &(usize, usize)| bytes.get(span.0..span.1).unwrap_or_default();
         let twice = if self.any_spelling || spans.iter().any(|span| is_compound(key(span))) {
-            let digests = spans.iter().map(|span| digest::digest(key(span), &[]).map(|(digest, _)| digest));
-            match digests.collect::<Result<Vec<_>, _>>() {
-                Ok(mut digests) => digest::has_twins(&mut digests),
-                Err((wrong, _)) => return Err(wrong),
+            let mut digests = room(spans.len());
+            for span in spans {
+                digests.push(digest::digest(key(span), &[]).map_err(|(wrong, _)| wrong)?.0);
             }
+            digest::has_twins(&mut digests)
         } else if spans.len() <= FEW {
             spans
                 .iter()
                 .enumerate()
                 .any(|(n, one)| spans.iter().skip(n + 1).any(|other| key(one) == key(other)))
         } else {
-            let mut keys: Vec<&[u8]> = spans.iter().map(key).collect();
+            let mut keys: Vec<&[u8]> = room(spans.len());
+            keys.extend(spans.iter().map(key));
             keys.sort_unstable();
             keys.windows(2).any(|two| two[0] == two[1])
         };

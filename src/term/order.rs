@@ -8,6 +8,7 @@ use std::hash::{Hash, Hasher};
 
 use super::integer::{cmp_big_f64, cmp_i64_f64};
 use super::value::{Improper, Term};
+use crate::error::push;
 
 /// How numbers of different types compare.
 #[derive(Clone, Copy, PartialEq)]
@@ -171,19 +172,19 @@ fn compare_or_open<'a>((a, b, numbers): Pair<'a>, stack: &mut Vec<Open<'a>>) -> 
         (Term::Atom(a), Term::Atom(b)) => a.cmp(b),
         (Term::Binary(a), Term::Binary(b)) => a.cmp(b),
         (Term::Tuple(x), Term::Tuple(y)) => x.len().cmp(&y.len()).then_with(|| {
-            stack.push(Open::Items { a: x, b: y, step: 1, numbers });
+            push(stack, Open::Items { a: x, b: y, step: 1, numbers });
             Ordering::Equal
         }),
         (Term::Map(x), Term::Map(y)) => x.len().cmp(&y.len()).then_with(|| {
             let (x, y) = (x.items(), y.items());
             let values = (x.get(1..).unwrap_or_default(), y.get(1..).unwrap_or_default());
-            stack.push(Open::Items { a: values.0, b: values.1, step: 2, numbers });
-            stack.push(Open::Items { a: x, b: y, step: 2, numbers: Numbers::Exact });
+            push(stack, Open::Items { a: values.0, b: values.1, step: 2, numbers });
+            push(stack, Open::Items { a: x, b: y, step: 2, numbers: Numbers::Exact });
             Ordering::Equal
         }),
         _ => match (cells(a), cells(b)) {
             (Some(a), Some(b)) => {
-                stack.push(Open::Cells { a, b, numbers });
+                push(stack, Open::Cells { a, b, numbers });
                 Ordering::Equal
             }
             _ => leaf(a, b, numbers),
@@ -258,7 +259,7 @@ impl Hash for Term {
             hash_head(term, state);
             let children = term.children();
             if !children.is_empty() {
-                stack.push(children.iter());
+                push(&mut stack, children.iter());
             }
             term = loop {
                 let Some(top) = stack.last_mut() else { return };

@@ -7,7 +7,7 @@
 use super::compose::{compose, NoSlots};
 use super::lex::Lexer;
 use super::Term;
-use crate::error::Result;
+use crate::error::{room, Result};
 
 /// The term that `text` spells, encoded (without the version byte 131).
 ///
@@ -19,7 +19,7 @@ use crate::error::Result;
 /// # Errors
 /// [`Error::Argument`](crate::Error::Argument) that says line, column and what was expected there.
 pub fn parse(text: &str) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len());
+    let mut out = room(text.len());
     compose(&mut Lexer::new(text), &mut out, &mut NoSlots).map_err(|complaint| complaint.in_text(text))?;
     Ok(out)
 }

@@ -8,6 +8,7 @@ use std::mem;
 use super::atom::INLINE;
 use super::tag::{self, MAX_STRING};
 use super::{Atom, Export, Pid, Port, Reference};
+use crate::error::reserve;
 
 /// Makes room for `more` bytes.
 #[inline(always)]
@@ -20,7 +21,7 @@ fn room(out: &mut Vec<u8>, more: usize) {
 #[cold]
 #[inline(never)]
 fn grown(mut out: Vec<u8>, more: usize) -> Vec<u8> {
-    out.reserve(more.max(64)); // a short message needs one allocation
+    reserve(&mut out, more.max(64)); // a short message needs one allocation
     out
 }
 

@@ -1,5 +1,7 @@
 //! A stack whose first few entries cost no allocation: texts and terms are rarely nested deeper than that.
 
+use crate::error::push;
+
 /// Entries kept inside. Most templates and messages nest 2 or 3 deep.
 const INSIDE: usize = 6;
 
@@ -24,7 +26,7 @@ impl<T: Copy> Stack<T> {
                 *place = entry;
                 self.count += 1;
             }
-            None => self.beyond.push(entry),
+            None => push(&mut self.beyond, entry),
         }
     }
 

@@ -10,7 +10,7 @@ use super::skip::{self, WrongAt};
 use super::tag;
 use super::wire::{self, Wrong};
 use super::Atom;
-use crate::error::Malformed;
+use crate::error::{push, room, Malformed};
 
 /// Length of the one term at the start of `bytes`, in which tag 82 refers to `atoms`; what follows is not looked at.
 ///
@@ -87,13 +87,13 @@ fn check_all(bytes: &[u8], atoms: &[Atom]) -> Result<usize, WrongAt> {
         top.left -= 1;
         if top.keys.is_some() && top.left % 2 == 1 {
             if let Some((digest, rest)) = digest::short_atom(s) {
-                keys.push(digest);
+                push(&mut keys, digest);
                 s = rest;
                 continue;
             }
             let (digest, len) = digest::digest(s, atoms)
                 .map_err(|(wrong, offset)| (wrong, offset + bytes.len() - s.len()))?;
-            keys.push(digest);
+            push(&mut keys, digest);
             s = s.get(len..).unwrap_or_default();
             continue;
         }
@@ -113,7 +113,7 @@ fn check_all(bytes: &[u8], atoms: &[Atom]) -> Result<usize, WrongAt> {
             }
             let is_map = item.first() == Some(&tag::MAP);
             let inner = Open { left: elements, keys: is_map.then_some(keys.len()) };
-            stack.push(std::mem::replace(&mut top, inner));
+            push(&mut stack, std::mem::replace(&mut top, inner));
         }
         s = rest;
     }
@@ -189,7 +189,7 @@ pub(crate) fn check_item(item: &[u8], atoms: &[Atom]) -> Result<(), Wrong> {
 /// Module, name and fields of a native record; at least two.
 pub(crate) fn record_names<'a>(item: &'a [u8], atoms: &'a [Atom]) -> Result<Vec<Cow<'a, str>>, Wrong> {
     let (head, _) = wire::record(item)?;
-    let mut names = Vec::with_capacity(head.fields + 2); // each is there, with two bytes at least
+    let mut names = room(head.fields + 2); // each is there, with two bytes at least
     let mut s = head.names;
     while !s.is_empty() {
         let (text, rest) = wire::atom(s)?;

@@ -11,6 +11,7 @@ use std::ops::Deref;
 use super::id::{Pid, Port, Reference};
 use super::integer::Big;
 use super::{order, Atom};
+use crate::error::room;
 use crate::{Error, Result};
 
 /// An Erlang term.
@@ -144,6 +145,10 @@ impl Drop for Terms {
 fn detach(items: &mut [Term], work: &mut Vec<Box<[Term]>>) {
     for item in items {
         if item.children().iter().any(|child| !child.children().is_empty()) {
+            // Without memory for the list it is left where it is, and drops with a list of its own.
+            if work.try_reserve(1).is_err() {
+                return;
+            }
             work.push(item.take_children());
         }
     }
@@ -276,7 +281,7 @@ impl Map {
             _ => true,
         });
         if !sorted {
-            let mut pairs: Vec<(Term, Term)> = Vec::with_capacity(flat.len() / 2);
+            let mut pairs: Vec<(Term, Term)> = room(flat.len() / 2);
             let mut items = flat.into_iter();
             while let (Some(key), Some(value)) = (items.next(), items.next()) {
                 pairs.push((key, value));
@@ -285,7 +290,7 @@ impl Map {
             if pairs.windows(2).any(|two| order::cmp_exact(&two[0].0, &two[1].0).is_eq()) {
                 return None;
             }
-            flat = Vec::with_capacity(pairs.len() * 2);
+            flat = room(pairs.len() * 2);
             flat.extend(pairs.into_iter().flat_map(|(key, value)| [key, value]));
         }
         Some(Map(flat.into()))
@@ -354,7 +359,7 @@ impl BitString {
     /// # Errors
     /// [`Error::Argument`] for no bytes, or `bits` outside of 1 to 7 (with 8 it is a binary).
     pub fn new(bytes: &[u8], bits: u8) -> Result<BitString> {
-        let mut data = Vec::with_capacity(bytes.len() + 1);
+        let mut data = room(bytes.len() + 1);
         data.extend_from_slice(bytes);
         match data.last_mut() {
             Some(last) if (1..8).contains(&bits) => *last &= 0xffu8 << (8 - bits),

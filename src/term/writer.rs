@@ -11,6 +11,7 @@ use super::put;
 use super::tag::{self, MAX_BIG_BYTES};
 use super::validate;
 use super::{Atom, Export, Fun, Pid, Port, Record, Reference, Term};
+use crate::error::{in_memory, reserve, room};
 use crate::{Error, Result};
 
 pub(crate) use super::put::{
@@ -58,7 +59,7 @@ impl Writer {
 
     /// A writer with room for this many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self::append_to(Vec::with_capacity(bytes))
+        Self::append_to(room(bytes))
     }
 
     /// A writer that puts its term after these bytes.
@@ -127,10 +128,11 @@ impl Writer {
         }
         if self.unseen_maps {
             let term = self.bytes.get(self.start..).unwrap_or_default();
-            validate::validate(term, &[]).map_err(|wrong| Error::Argument(wrong.to_string().into()))?;
+            in_memory(|| Ok(validate::validate(term, &[])))?
+                .map_err(|wrong| Error::Argument(wrong.to_string().into()))?;
         }
         match &self.keys {
-            Some(keys) => keys.finish(&self.bytes).map_err(Error::argument),
+            Some(keys) => in_memory(|| keys.finish(&self.bytes).map_err(Error::argument)),
             None => Ok(()),
         }
     }
@@ -282,6 +284,7 @@ impl Writer {
         };
         self.item(0, |out| {
             put::counted(out, tag::BIT_BINARY, bytes.len());
+            reserve(out, bytes.len() + 1);
             out.push(bits);
             out.extend_from_slice(whole);
             out.push(last & 0xffu8 << (8 - bits));
@@ -292,7 +295,8 @@ impl Writer {
     pub fn charlist(&mut self, text: &str) -> &mut Self {
         let points = || text.chars().map(u32::from);
         if points().all(|point| point < 256) {
-            let bytes: Vec<u8> = points().map(|point| point as u8).collect();
+            let mut bytes: Vec<u8> = room(text.len());
+            bytes.extend(points().map(|point| point as u8));
             return self.byte_string(&bytes);
         }
         let count = points().count();
@@ -302,7 +306,7 @@ impl Writer {
         self.item(0, |out| {
             put::counted(out, tag::LIST, count);
             points().for_each(|point| put::i64(out, i64::from(point)));
-            out.push(tag::NIL);
+            put::bytes(out, [tag::NIL]);
         })
     }
 
@@ -379,12 +383,12 @@ impl Writer {
 
     /// A fun that came from elsewhere.
     pub fn fun(&mut self, fun: &Fun) -> &mut Self {
-        self.item(0, |out| out.extend_from_slice(fun.as_bytes()))
+        self.item(0, |out| put::headed(out, [], fun.as_bytes()))
     }
 
     /// A native record that came from elsewhere.
     pub fn record(&mut self, record: &Record) -> &mut Self {
-        self.item(0, |out| out.extend_from_slice(record.as_bytes()))
+        self.item(0, |out| put::headed(out, [], record.as_bytes()))
     }
 
     /// A whole term.
@@ -437,6 +441,6 @@ impl Writer {
     /// One term that was encoded or checked by this crate.
     pub(crate) fn raw_unchecked(&mut self, term: &[u8]) -> &mut Self {
         self.any_spelling();
-        self.item(0, |out| out.extend_from_slice(term))
+        self.item(0, |out| put::headed(out, [], term))
     }
 }

@@ -45,6 +45,11 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
         "c11",
         "closing wakes whoever waits, however; 64 threads, signals and exit() under 1,000 waiters do no harm",
     ),
+    (
+        "scarcity",
+        "c11",
+        "what finds no memory is an error of that call or connection, whichever allocation it was",
+    ),
     ("process", "c11", "fork, signals, killed peers and exit() while others wait do no harm"),
 ];
 

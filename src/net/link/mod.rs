@@ -42,6 +42,8 @@ pub enum DownReason {
     Replaced,
     /// The peer sent something that is no message.
     Malformed(String),
+    /// There was no memory for what this node has to tell the peer.
+    NoMemory,
     /// This node stopped.
     Stopped,
 }
@@ -52,6 +54,7 @@ impl DownReason {
         match self {
             DownReason::Malformed(what) => format!("the peer sent something that is no message: {what}"),
             DownReason::Replaced => "a newer connection of the same node replaced it".into(),
+            DownReason::NoMemory => "no memory for what was to be sent".into(),
             other => other.as_str().into(),
         }
     }
@@ -59,7 +62,9 @@ impl DownReason {
     /// The atom that OTP uses in `nodedown_reason`.
     pub fn as_str(&self) -> &'static str {
         match self {
-            DownReason::ConnectionClosed | DownReason::Malformed(_) => "connection_closed",
+            DownReason::ConnectionClosed | DownReason::Malformed(_) | DownReason::NoMemory => {
+                "connection_closed"
+            }
             DownReason::NetTickTimeout => "net_tick_timeout",
             DownReason::Disconnect | DownReason::Replaced => "disconnect",
             DownReason::Stopped => "net_kernel_terminated",

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parking_lot::MutexGuard;
 
 use super::{DownReason, Link};
-use crate::error::{Error, Result};
+use crate::error::{copied, in_memory, no_memory, Error, Result};
 use crate::log;
 use crate::proto::control::{AltactSignal, Control, SignalTarget};
 use crate::proto::flags::Flags;
@@ -32,6 +32,10 @@ const FAST: Duration = Duration::from_millis(10);
 const SLOW: Duration = Duration::from_millis(100);
 /// Fragments handed to the kernel at a time, at most; other senders' messages pass between them.
 const SLICES: usize = MAX_AHEAD / FRAGMENT;
+/// For a buffer below this there is memory, or the process is past help.
+const SMALL_BUFFER: usize = 24 << 10;
+/// Most that a control tuple and a packet's header take.
+const CONTROL_ROOM: usize = 8 << 10;
 /// Buffers above this are given back after use.
 const KEEP_BUFFER: usize = 512 << 10;
 
@@ -82,7 +86,12 @@ impl Rest<'_> {
             return Err(self.link.lost());
         }
         self.link.pace(&mut out);
-        while out.waiting() < out.ahead && self.fragments.write_next(&mut out.buffer) {}
+        while out.waiting() < out.ahead {
+            out.make_room(FRAGMENT)?;
+            if !self.fragments.write_next(&mut out.buffer) {
+                break;
+            }
+        }
         out.packets += 1;
         let done = self.fragments.is_done();
         if done {
@@ -143,6 +152,10 @@ impl Drop for Rest<'_> {
             return;
         }
         let mut out = self.link.out.lock();
+        if !out.closed && out.make_room(self.fragments.remaining()).is_err() {
+            drop(out);
+            return self.link.close(DownReason::NoMemory);
+        }
         if !out.closed {
             while self.fragments.write_next(&mut out.buffer) {}
             self.link.whole(&mut out, self.from.take());
@@ -226,6 +239,15 @@ impl Out {
     pub(super) fn waiting(&self) -> usize {
         self.buffer.len() + self.in_batch
     }
+
+    /// Room for packets with so much payload, or an error. A small buffer need not be asked for.
+    fn make_room(&mut self, payload: usize) -> Result<()> {
+        if self.buffer.len() + payload < SMALL_BUFFER {
+            return Ok(());
+        }
+        let heads = payload / FRAGMENT * FRAGMENT_HEAD + CONTROL_ROOM;
+        self.buffer.try_reserve(payload + heads).map_err(|_| no_memory())
+    }
 }
 
 /// What [`Link::begin`] did with a message.
@@ -278,6 +300,7 @@ impl Link {
         if waiting >= self.busy_limit && !out.closed {
             return Ok(Begun::Busy(waiting));
         }
+        out.make_room(payload.len().min(FRAGMENT))?;
         if out.encoder.needs_fragments(payload.len()) && !out.closed {
             let Out { encoder, buffer, packets, .. } = &mut *out;
             let fragments = encoder.fragments(buffer, control, payload)?;
@@ -304,10 +327,21 @@ impl Link {
         payload: Option<&[u8]>,
     ) -> Result<()> {
         let mut out = self.out.lock();
+        // A signal must not be lost while the connection stays.
+        if out.make_room(payload.map_or(0, <[u8]>::len)).is_err() {
+            drop(out);
+            self.close(DownReason::NoMemory);
+            return Err(no_memory());
+        }
         if !out.unfinished.is_empty() && !out.closed {
             let sender = sender.or(control.sender());
             if let Some(sender) = sender.filter(|sender| out.unfinished.contains(sender)).cloned() {
-                let (control, payload) = (control.clone(), payload.map(Bytes::copy_from_slice));
+                let Ok(payload) = in_memory(|| Ok(payload.map(|payload| copied(payload).into()))) else {
+                    drop(out);
+                    self.close(DownReason::NoMemory);
+                    return Err(no_memory());
+                };
+                let control = control.clone();
                 out.delayed.push(Delayed { sender, control, payload });
                 return Ok(());
             }

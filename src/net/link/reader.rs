@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::{DownReason, Link, Pause, Upper};
-use crate::error::{Malformed, Result};
-use crate::net::transport::Incoming;
+use crate::error::{in_memory, Malformed, Result};
+use crate::net::transport::{grow, Incoming};
 use crate::proto::control::Control;
 use crate::proto::frame;
 use crate::proto::header::{PacketReader, Received};
@@ -60,7 +60,7 @@ impl Link {
         loop {
             while !self.leaving.load(Ordering::Acquire) {
                 let Some(packet) = frame::split(&mut buffer, self.max_message)? else { break };
-                if let Some(room) = self.take_packet(&mut packets, packet, upper)? {
+                if let Some(room) = in_memory(|| self.take_packet(&mut packets, packet, upper))? {
                     self.wait_for(&room).await;
                 }
             }
@@ -76,7 +76,7 @@ impl Link {
             // used up first: messages that wait would hold all of it.
             let missing = frame::missing(&buffer).min(buffer.len());
             if buffer.capacity() - buffer.len() < missing.max(room / 4) {
-                buffer.reserve(missing.max(room));
+                grow(&mut buffer, missing.max(room))?;
             }
             reads += 1;
             if reads % READS_PER_TURN == 0 {

@@ -13,6 +13,8 @@ use rustls::pki_types::ServerName;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus, WriteTraffic};
 
+use crate::net::transport::grow;
+
 /// Plaintext encrypted at a time: four records of the largest size. The lock is held for as long as that takes.
 const PIECE: usize = 64 << 10;
 /// Buffers above this are given back when little is sent.
@@ -365,7 +367,7 @@ pub(crate) struct Cipher {
 
 impl Cipher {
     /// Room for a read of about `free` bytes of content, and at least for what is left of a record that has begun.
-    pub(crate) fn room(&mut self, free: usize) -> &mut BytesMut {
+    pub(crate) fn room(&mut self, free: usize) -> io::Result<&mut BytesMut> {
         if self.bytes.is_empty() && self.bytes.capacity() / 4 > free {
             self.bytes = BytesMut::new();
         }
@@ -375,8 +377,9 @@ impl Cipher {
             }
             _ => RECORD_HEAD,
         };
-        self.bytes.reserve(missing.max(free + RECORD_COST));
-        &mut self.bytes
+        let more = missing.max(free + RECORD_COST);
+        grow(&mut self.bytes, more).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        Ok(&mut self.bytes)
     }
 
     /// Decrypts what is here and appends it to `plain`.

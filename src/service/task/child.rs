@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::error::copied;
 use crate::node::message::{Message, MessageKind};
 use crate::node::process::Process;
 use crate::node::relations::Watched;
@@ -36,7 +37,7 @@ impl Function {
     pub(super) fn read(reader: &mut Reader<'_>, owner: &Pid) -> Option<Function> {
         reader.tuple_of(3).then_some(())?;
         let (module, function) = (reader.atom_term()?, reader.atom_term()?);
-        let args = Bytes::copy_from_slice(reader.term_bytes()?);
+        let args = Bytes::from(copied(reader.term_bytes()?));
         Some(Function { module, function, args, owner: owner.clone() })
     }
 }
@@ -107,7 +108,7 @@ fn told(message: &Message, owner: &Pid) -> Option<(Function, RequestKind)> {
     if !reader.tuple_of(5) || reader.pid()? != *owner {
         return None;
     }
-    let tag = Bytes::copy_from_slice(reader.term_bytes()?);
+    let tag = Bytes::from(copied(reader.term_bytes()?));
     let to = match reader.reference() {
         Some(alias) => alias.into(),
         None => reader.pid()?.into(),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::captures::Captured;
 use super::template::Placeholders;
 use super::{directives, Directive};
-use crate::error::Result;
+use crate::error::{room, Result};
 use crate::term::compose::{compose, compose_one, unexpected, NoSlots};
 use crate::term::lex::Lexer;
 use crate::term::stack::Stack;
@@ -340,7 +340,7 @@ impl<'a> Matcher<'_, 'a> {
         self.leave_list(rest)?;
         let elements = self.reader.bytes().get(start..self.reader.position()).ok_or(Miss::Other)?;
         let count = u32::try_from(rest).map_err(|_| Miss::Other)?;
-        let mut bytes = Vec::with_capacity(elements.len() + 5);
+        let mut bytes = room(elements.len() + 5);
         bytes.push(tag::LIST);
         bytes.extend_from_slice(&count.to_be_bytes());
         bytes.extend_from_slice(elements);
@@ -352,7 +352,7 @@ impl<'a> Matcher<'_, 'a> {
         if self.reader.state().string == 0 {
             return Ok(None);
         }
-        let mut bytes = Vec::with_capacity(left + 3);
+        let mut bytes = room(left + 3);
         bytes.push(tag::STRING);
         bytes.extend_from_slice(&u16::try_from(left).map_err(|_| Miss::Other)?.to_be_bytes());
         for _ in 0..left {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::args::{Arg, Args, Feed};
 use super::Directive;
-use crate::error::Result;
+use crate::error::{room, Result};
 use crate::term::compose::{compose, Slots};
 use crate::term::lex::Lexer;
 use crate::term::token::{Complaint, Token, Tokens};
@@ -24,7 +24,7 @@ use crate::term::{validate, Writer};
 /// [`Error::Argument`](crate::Error::Argument) with line and column: the text is no template, or an argument is missing, left over, or does not
 /// suit its directive.
 pub fn build(template: &str, args: &[Arg<'_>]) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(template.len() + args.len() * ROOM_PER_ARGUMENT);
+    let mut out = room(template.len() + args.len() * ROOM_PER_ARGUMENT);
     append(&mut Lexer::new(template), &mut out, args.iter())
         .map_err(|complaint| complaint.in_text(template))?;
     Ok(out)

@@ -1,5 +1,6 @@
 //! Looking ahead: what a list or map is can depend on all of its parts, before the first of them is printed.
 
+use crate::error::out_of_memory;
 use crate::term::{tag, wire};
 
 use super::elixir;
@@ -12,7 +13,12 @@ impl<'a> Printer<'a, '_, '_> {
         let mut text = String::new();
         let mut push = |code: i64| {
             let c = u32::try_from(code).ok().and_then(char::from_u32).filter(|_| self.is_text_code(code));
-            c.map(|c| text.push(c))
+            c.map(|c| {
+                if text.len() + c.len_utf8() > text.capacity() && text.try_reserve(c.len_utf8()).is_err() {
+                    out_of_memory();
+                }
+                text.push(c);
+            })
         };
         let mut s = self.rest;
         loop {

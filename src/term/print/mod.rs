@@ -14,7 +14,7 @@ mod walk;
 use std::fmt::{self, Write};
 
 use super::{Atom, Term};
-use crate::error::Malformed;
+use crate::error::{out_of_memory, Malformed};
 use walk::print;
 
 /// Whose spelling.
@@ -112,9 +112,9 @@ impl<'a> Text<'a> {
     /// # Errors
     /// [`Malformed`] if the bytes are not a term as far as they were printed.
     pub fn try_to_string(&self) -> Result<String, Malformed> {
-        let mut out = String::new();
+        let mut out = Growing(String::new());
         match print(&mut out, self) {
-            Ok(()) | Err(Stop::Full) => Ok(out),
+            Ok(()) | Err(Stop::Full) => Ok(out.0),
             Err(Stop::Malformed(malformed)) => Err(malformed),
         }
     }
@@ -176,6 +176,19 @@ enum Stop {
 impl From<fmt::Error> for Stop {
     fn from(_: fmt::Error) -> Stop {
         Stop::Full
+    }
+}
+
+/// A string; without memory for more, what writes it unwinds.
+struct Growing(String);
+
+impl Write for Growing {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.try_reserve(text.len()).is_err() {
+            out_of_memory();
+        }
+        self.0.push_str(text);
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use super::leaf::int;
 use super::structs::Shown;
 use super::{elixir, erlang, Language, Limited, Stop, Style, Text};
-use crate::error::Malformed;
+use crate::error::{push, Malformed};
 use crate::term::{skip, tag, wire, Atom};
 
 pub(super) fn print(out: &mut dyn Write, text: &Text<'_>) -> Result<(), Stop> {
@@ -117,7 +117,7 @@ impl<'a> Printer<'a, '_, '_> {
 
     fn open(&mut self, shape: Shape, left: usize, bracket: &str) -> Result<(), Stop> {
         self.out.write_str(bracket)?;
-        self.frames.push(Frame { shape, left, fresh: true, names: &[], behind: None });
+        push(&mut self.frames, Frame { shape, left, fresh: true, names: &[], behind: None });
         Ok(())
     }
 
@@ -221,7 +221,8 @@ impl<'a> Printer<'a, '_, '_> {
         self.out.write_str(":")?;
         let names = self.name(names)?;
         self.out.write_str("{")?;
-        self.frames.push(Frame { shape: Shape::Record, left: head.fields, fresh: true, names, behind: None });
+        let shape = Shape::Record;
+        push(&mut self.frames, Frame { shape, left: head.fields, fresh: true, names, behind: None });
         Ok(())
     }
 

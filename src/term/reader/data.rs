@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Reader;
+use crate::error::room;
 use crate::term::tag;
 use crate::term::wire;
 
@@ -80,7 +81,7 @@ impl<'a> Reader<'a> {
             self.go_back(before);
             return None;
         };
-        let mut bytes = Vec::with_capacity(count);
+        let mut bytes = room(count);
         while bytes.len() < count {
             match self.i64().map(u8::try_from) {
                 Some(Ok(byte)) => bytes.push(byte),
