@@ -3,8 +3,10 @@
 // Objects are made afresh for each case where a call could use them up. Nothing is freed but mailboxes: the program ends soon.
 
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -32,7 +34,7 @@ static erln_reader zero_reader, wild_reader;
 static erln_arg wrong_args[2];
 
 static erln_node node, stopped;
-static erln_mailbox closed, box_of_stopped, own, target, opened[8];
+static erln_mailbox closed, box_of_stopped, own, target, shared, opened[8];
 static size_t opened_count;
 
 static inline void say(const char *text) {
@@ -194,6 +196,68 @@ static inline void set_up(void) {
     task.reference = ref;
     CHECK_OK(erln_export(own, "border", "run", 0));
     CHECK_OK(erln_log_set(hook, NULL, ERLN_LOG_DEBUG));
+}
+
+// Signals without SA_RESTART, all the time, to the thread that makes the calls.
+static volatile sig_atomic_t interruptions;
+static volatile int blowing;
+static pthread_t caller;
+static pthread_t wind;
+
+static inline void interrupt(int number) {
+    (void)number;
+    interruptions++;
+}
+
+static inline void *blow(void *none) {
+    const struct timespec pause = {0, 100000};
+    while (blowing) {
+        pthread_kill(caller, SIGUSR1);
+        nanosleep(&pause, NULL);
+    }
+    return none;
+}
+
+static inline void storm(bool on) {
+    if (on) {
+        struct sigaction action;
+        memset(&action, 0, sizeof action);
+        action.sa_handler = interrupt;
+        CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+        caller = pthread_self();
+        blowing = 1;
+        CHECK(pthread_create(&wind, NULL, blow, NULL) == 0);
+    } else {
+        blowing = 0;
+        CHECK(pthread_join(wind, NULL) == 0);
+        CHECK(interruptions > 0);
+    }
+}
+
+#define THREADS 64
+#define ROUNDS 4
+static pthread_barrier_t together;
+static void (*in_thread)(size_t);
+
+static inline void *one_of_many(void *number) {
+    pthread_barrier_wait(&together);
+    for (size_t round = 0; round < ROUNDS; round++) in_thread((size_t)number + round);
+    return NULL;
+}
+
+// All calls from all threads at once; they share the mailbox and the node.
+static inline void in_threads(void (*all)(size_t), size_t calls) {
+    pthread_t threads[THREADS];
+    case_name = "64 threads";
+    alarm(50);
+    in_thread = all;
+    CHECK_OK(erln_mailbox_open(node, NULL, NULL, &shared));
+    CHECK_OK(erln_mailbox_set_trap_exit(shared, true));
+    CHECK(pthread_barrier_init(&together, NULL, THREADS) == 0);
+    for (size_t n = 0; n < THREADS; n++) CHECK(pthread_create(&threads[n], NULL, one_of_many, (void *)n) == 0);
+    for (size_t n = 0; n < THREADS; n++) CHECK(pthread_join(threads[n], NULL) == 0);
+    cases += THREADS * calls;
+    alarm(20);
 }
 
 static inline void begin(const char *name) {

@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use super::header::Function;
-use super::values::{choices, Choice, Want};
+use super::values::{choices, ends, Choice, Want};
+
+/// Threads that call everything at once, as tests/c/border/fixture.h has it.
+const THREADS: usize = 64;
 
 /// Calls of each function with values drawn at random for all parameters at once.
 const RANDOM_CASES: usize = 12;
@@ -46,10 +49,20 @@ pub fn program(functions: &[Function]) -> (String, usize) {
     for (n, case) in forked.iter().enumerate() {
         writeln!(text, "static void forked_{n}(void) {{\n{case}}}\n").unwrap();
     }
-    text += "int main(void) {\n    set_up();\n";
+    let together: Vec<_> = functions.iter().filter_map(together).collect();
+    for (n, body) in together.iter().enumerate() {
+        writeln!(text, "static void together_{n}(size_t round) {{\n{body}}}\n").unwrap();
+    }
+    text += "static void all_cases(void) {\n";
     for n in 0..cases.len() {
         writeln!(text, "    case_{n}();\n    end();").unwrap();
     }
+    text += "}\n\nstatic void all_together(size_t round) {\n";
+    for n in 0..together.len() {
+        writeln!(text, "    together_{n}(round);").unwrap();
+    }
+    text += "}\n\nint main(void) {\n    set_up();\n    all_cases();\n    storm(true);\n    all_cases();\n    storm(false);\n";
+    writeln!(text, "    in_threads(all_together, {});", together.len()).unwrap();
     text += "    if (in_a_child()) {\n";
     for n in 0..forked.len() {
         writeln!(text, "        forked_{n}();").unwrap();
@@ -57,7 +70,47 @@ pub fn program(functions: &[Function]) -> (String, usize) {
     text += "        _exit(failures > 0);\n    }\n";
     writeln!(text, "    cases += {};", forked.len()).unwrap();
     text += "    printf(\"%zu cases of misuse, %zu answered wrongly\\n\", cases, failures);\n    return failures > 0;\n}\n";
-    (text, cases.len() + forked.len())
+    (text, 2 * cases.len() + forked.len() + THREADS * together.len())
+}
+
+/// Calls that many threads may make at the same time: everything wrong that is not an object of one thread, and shared mailboxes and
+/// nodes. `round` chooses among them.
+fn together(function: &Function) -> Option<String> {
+    let choices = choices(function);
+    let shared = |text: &str| !text.contains("()") && !text.contains("buffer");
+    let mut base = Vec::new();
+    for choice in &choices {
+        let good = match choice.good.as_str() {
+            "box()" if !ends(function) => "shared",
+            good => good,
+        };
+        let wrong = || choice.others.iter().map(|value| value.text.as_str()).find(|text| shared(text));
+        base.push(Some(good).filter(|text| shared(text)).or_else(wrong)?.to_owned());
+    }
+    let mut variants = vec![base.clone()];
+    for (at, choice) in choices.iter().enumerate() {
+        for value in choice.others.iter().filter(|value| shared(&value.text)) {
+            let mut arguments = base.clone();
+            arguments[at].clone_from(&value.text);
+            variants.push(arguments);
+        }
+    }
+    let mut text = String::new();
+    for place in choices.iter().filter_map(|choice| choice.place) {
+        let kind = function.parameters[place].kind.strip_suffix('*').unwrap().trim();
+        writeln!(text, "    {kind} place_{place};").unwrap();
+    }
+    writeln!(text, "    switch (round % {}) {{", variants.len()).unwrap();
+    for (n, arguments) in variants.iter().enumerate() {
+        let call = format!("({})({})", function.name, arguments.join(", "));
+        let call = match function.returns.as_str() {
+            "erln_status" => format!("(void)status_is_right({call}, WANT_ANY)"),
+            _ => format!("(void){call}"),
+        };
+        writeln!(text, "    case {n}: {call}; break;").unwrap();
+    }
+    text += "    }\n";
+    Some(text)
 }
 
 /// The call in a forked child, with the ids of its parent.

@@ -47,6 +47,10 @@ const MAY_BE_NULL: &[(&str, &str)] = &[
     ("erln_mailbox_load", "out_messages"),
     ("erln_mailbox_load", "out_bytes"),
     ("erln_mailbox_load", "out_dropped"),
+    ("erln_pg_leave_term", "out_left"),
+    ("erln_pg_monitor_term", "group"),
+    ("erln_pg_monitor_term", "out_known"),
+    ("erln_pubsub_broadcast_term", "dispatcher"),
 ];
 
 /// The choices for all parameters of a function.
@@ -68,7 +72,7 @@ pub fn choices(function: &Function) -> Vec<Choice> {
         let is_scope = function.name.starts_with("erln_pg_") && parameter.name == "scope";
         if is_scope || MAY_BE_NULL.contains(&(function.name.as_str(), parameter.name.as_str())) {
             for value in &mut others {
-                if value.text == "NULL" {
+                if value.text.starts_with("NULL") {
                     value.want = Want::Any;
                 }
             }
@@ -136,11 +140,14 @@ fn pair(parameter: &Parameter) -> Option<(String, Vec<Value>)> {
     })
 }
 
+/// True for functions that end what they are given.
+pub fn ends(function: &Function) -> bool {
+    ["_stop", "_close", "_close_reason"].iter().any(|end| function.name.ends_with(end))
+}
+
 fn single(parameter: &Parameter, function: &Function) -> (String, Vec<Value>) {
     let name = parameter.name.as_str();
-    let ends = function.name.ends_with("_stop")
-        || function.name.ends_with("_close")
-        || function.name.ends_with("_close_reason");
+    let ends = ends(function);
     match parameter.kind.as_str() {
         "erln_node" => (
             if ends { "another_node()" } else { "node" }.into(),
