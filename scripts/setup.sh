@@ -11,7 +11,7 @@ required=(cc:gcc c++:g++ python3:python3)
 optional=()
 case $mode in
   build) ;;
-  test) optional=(erl:erlang-nox elixir:elixir erl_call:erlang-dev pkg-config:pkg-config cmake:cmake valgrind:valgrind) ;;
+  test) optional=(erl:erlang-nox elixir:elixir erl_call:erlang-dev pkg-config:pkg-config cmake:cmake valgrind:valgrind tc:iproute2) ;;
   matrix) optional=(erl:erlang-nox elixir:elixir debootstrap:debootstrap) ;;
   *) die "usage: setup.sh build|test|matrix" ;;
 esac
@@ -30,10 +30,26 @@ missing() {
   for pair in "$@"; do present "${pair%%:*}" || printf '%s ' "${pair##*:}"; done
 }
 
+# The sanitizers and Miri are parts of a nightly toolchain, next to the one that everything else is built with.
+nightly() {
+  local toolchain=${NIGHTLY:-nightly} log
+  [ -n "$(scripts/sanitize.sh lacks)" ] || ! cargo "+$toolchain" miri --version >/dev/null 2>&1 || return 0
+  if ! have rustup; then
+    say "setup: no rustup to install a nightly toolchain with: the sanitizers will be left out"
+    return
+  fi
+  say "setup: rustup toolchain install $toolchain --profile minimal --component rust-src --component miri"
+  log=$(mktemp)
+  rustup toolchain install "$toolchain" --profile minimal --component rust-src --component miri </dev/null >"$log" 2>&1 ||
+    tail -n 20 "$log" >&2
+  rm -f "$log"
+}
+
 have cargo || die "no Rust toolchain: install one from https://rustup.rs (1.85 or newer), then run this again"
 
 need=$(missing "${required[@]}")
 want=$(missing "${optional[@]}")
+[ "$mode" != test ] || nightly
 [ -n "$need$want" ] || exit 0
 line="apt-get install -y --no-install-recommends $need$want"
 
