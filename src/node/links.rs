@@ -106,7 +106,9 @@ impl Inner {
         let entry = from.clone();
         let linked = self.find(to).and_then(|process| {
             process.relate(|relations| {
-                relations.links.entry(entry).or_insert(LinkState { active: true, unlinking: None });
+                if !relations.links.contains_key(&entry) {
+                    relations.links.insert(entry, LinkState { active: true, unlinking: None });
+                }
             })
         });
         if linked.is_none() {
@@ -267,7 +269,7 @@ impl Inner {
             self.events.forget(process);
         }
         self.forget_aliases(relations.aliases.keys());
-        for (other, link) in relations.links {
+        for (other, link) in relations.links.into_entries() {
             if !link.active {
                 continue;
             }
@@ -305,10 +307,8 @@ fn receive_exit(process: &Process, from: &Pid, reason: Bytes, priority: bool) ->
 impl Relations {
     /// Makes the link to `other` active; false if it was.
     fn activate(&mut self, other: &Pid) -> bool {
-        let link = self.links.entry(other.clone()).or_default();
-        let fresh = !link.active;
-        *link = LinkState { active: true, unlinking: None };
-        fresh
+        let before = self.links.insert(other.clone(), LinkState { active: true, unlinking: None });
+        !before.is_some_and(|link| link.active)
     }
 }
 

@@ -37,6 +37,7 @@ mod signals;
 #[cfg(test)]
 mod simulation;
 pub mod spawn;
+mod table;
 mod ticktime;
 
 use std::collections::HashSet;

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use foldhash::HashMap;
 
 use crate::node::links::{finish, NOPROC};
 use crate::node::message::{Message, MessageKind};
 use crate::node::process::{AliasMode, Process};
 use crate::node::relations::{Relations, Watched, Watcher};
+use crate::node::table::Table;
 use crate::node::Inner;
 use crate::proto::control::{Control, Target};
 use crate::term::{Atom, Pid, Reference, Writer};
@@ -38,7 +38,9 @@ impl Inner {
         };
         // Under the lock: a connection that is lost meanwhile finds the monitor, or has not been asked for it.
         let told = process.relate(|relations| {
-            relations.watching.extend(self.number_of(&reference).map(|number| (number, target.clone())));
+            if let Some(number) = self.number_of(&reference) {
+                relations.watching.insert(number, target.clone());
+            }
             let Some((node, to)) = asked else { return Ok(()) };
             let control = Control::MonitorP { from: watcher.clone(), to, reference: reference.clone() };
             self.post(node, control, None, true)
@@ -207,8 +209,8 @@ impl Inner {
     }
 
     /// The monitors that an ended process had.
-    pub(crate) fn end_watching(self: &Arc<Self>, own: &Pid, watching: HashMap<u64, Watched>) {
-        for (number, watched) in watching {
+    pub(crate) fn end_watching(self: &Arc<Self>, own: &Pid, watching: Table<u64, Watched>) {
+        for (number, watched) in watching.into_entries() {
             self.stop_watching(own, &watched, &self.reference_of(number));
         }
     }
@@ -217,18 +219,18 @@ impl Inner {
     pub(crate) fn end_watchers(
         self: &Arc<Self>,
         own: &Pid,
-        watchers: HashMap<Reference, Watcher>,
-        local: HashMap<u64, (u32, u32)>,
+        watchers: Table<Reference, Watcher>,
+        local: Table<u64, (u32, u32)>,
         reason: &Bytes,
     ) {
-        for (number, (id, serial)) in local {
+        for (number, (id, serial)) in local.into_entries() {
             if let Some(process) = self.processes.get(id, serial) {
                 self.down(&process, &self.reference_of(number), reason);
             }
         }
-        for (reference, watcher) in watchers {
+        for (reference, watcher) in watchers.into_entries() {
             let target = match watcher.by_name {
-                Some(name) => Target::Name(name),
+                Some(name) => Target::Name(*name),
                 None => Target::Pid(own.clone()),
             };
             let node = watcher.pid.node.clone();
@@ -250,7 +252,7 @@ impl Inner {
                 relations.local_watchers.insert(number, (watcher.id, watcher.serial));
             }
             None => {
-                let watcher = Watcher { pid: watcher.clone(), by_name };
+                let watcher = Watcher { pid: watcher.clone(), by_name: by_name.map(Box::new) };
                 relations.watchers.insert(reference.clone(), watcher);
             }
         }

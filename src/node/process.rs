@@ -83,7 +83,7 @@ struct State {
     bell: Option<Bell>,
     room: Option<Arc<Pause>>,
     relations: Option<Box<Relations>>,
-    leader: Option<Box<Pid>>,
+    leader: Option<Arc<Pid>>,
     trap_exit: bool,
     closed: Option<Bytes>,
 }
@@ -265,8 +265,8 @@ impl Process {
         self.state.lock().leader.as_deref().cloned()
     }
 
-    pub(crate) fn set_leader(&self, leader: Pid) {
-        self.state.lock().leader = Some(Box::new(leader));
+    pub(crate) fn set_leader(&self, leader: impl Into<Arc<Pid>>) {
+        self.state.lock().leader = Some(leader.into());
     }
 
     pub(crate) fn is_alive(&self) -> bool {

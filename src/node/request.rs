@@ -14,7 +14,7 @@ use crate::node::links::{finish, NORMAL};
 use crate::node::process::Process;
 use crate::node::send::Target;
 use crate::node::Inner;
-use crate::term::{Atom, Pid, Reader, Writer};
+use crate::term::{Atom, Pid, Reader, Term, Writer};
 
 /// Most arguments that a BEAM's `apply/3` takes.
 const MAX_ARITY: u32 = 1_023;
@@ -31,7 +31,7 @@ pub enum RequestKind {
     /// A spawned process: its exit reason is all there is.
     Spawn,
     /// `erpc:call` and what is built on it; the reference marks the result.
-    Call(Box<crate::term::Term>),
+    Call(Term),
     /// `erpc:cast`: nobody hears of the result.
     Cast,
     /// A task of Elixir: its result goes as `{Tag, Result}` to whoever started it, and then it ends with `normal`.
@@ -53,7 +53,7 @@ pub struct Request {
     pub(crate) function: Atom,
     pub(crate) arity: u32,
     pub(crate) args: Bytes,
-    pub(crate) leader: Pid,
+    pub(crate) leader: Arc<Pid>,
     pub(crate) caller: Pid,
 }
 
@@ -285,7 +285,7 @@ pub(crate) struct Asked {
     pub(crate) module: Atom,
     pub(crate) function: Atom,
     pub(crate) args: Bytes,
-    pub(crate) leader: Pid,
+    pub(crate) leader: Arc<Pid>,
     pub(crate) caller: Pid,
 }
 
@@ -342,7 +342,7 @@ fn peel(call: &Asked) -> Option<Inside> {
     let count = reader.list()?;
     let kind = match (call.module.as_str(), call.function.as_str(), count) {
         ("erpc", "execute_call", 4) if call.kind == RequestKind::Spawn => {
-            RequestKind::Call(Box::new(reader.term()?))
+            RequestKind::Call(reader.term()?)
         }
         ("erpc", "execute_cast", 3) if call.kind == RequestKind::Spawn => RequestKind::Cast,
         ("proc_lib", "init_p", 5) => {

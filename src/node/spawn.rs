@@ -57,7 +57,8 @@ impl Inner {
                 return Ok(None);
             }
         };
-        process.set_leader(asked.leader.clone());
+        let leader = Arc::new(asked.leader.clone());
+        process.set_leader(leader.clone());
         process.relate(|relations| {
             if link {
                 relations.links.insert(asked.from.clone(), LinkState { active: true, unlinking: None });
@@ -67,7 +68,7 @@ impl Inner {
             }
         });
         self.spawn_reply(&asked, (link, monitor), Ok(self.pid_of(&process)));
-        let SpawnRequest { from: caller, leader, module, function, .. } = asked;
+        let SpawnRequest { from: caller, module, function, .. } = asked;
         Ok(self.run(process, Asked { kind: RequestKind::Spawn, module, function, args, leader, caller }))
     }
 
@@ -103,7 +104,7 @@ impl Inner {
         process.set_leader(asked.leader.clone());
         let reference = self.monitor(server, Watched::Pid(self.pid_of(&process)), None);
         if let RequestKind::Call(mark) = &mut asked.kind {
-            **mark = Term::Reference(Box::new(reference.clone()));
+            *mark = Term::Reference(Box::new(reference.clone()));
         }
         // A full mailbox stops the reading of a link; a service bounds by itself what it takes on.
         let _full = self.run(process, asked);
@@ -180,7 +181,9 @@ impl Inner {
         let waiting = Watched::Spawning(Box::new(Spawning { node: node.clone(), link, monitor, quiet }));
         // Under the lock: a connection that is lost meanwhile finds the request, or has not got it.
         let told = process.relate(|relations| {
-            relations.watching.extend(self.number_of(&reference).map(|number| (number, waiting)));
+            if let Some(number) = self.number_of(&reference) {
+                relations.watching.insert(number, waiting);
+            }
             match local {
                 true => Ok(Some(request)),
                 false => self.post(node, request, Some(args), true).map(|()| None),

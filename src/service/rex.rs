@@ -190,7 +190,7 @@ impl Rex {
             false => {
                 let kind = match waiting {
                     Waiting::Nobody => RequestKind::Cast,
-                    Waiting::Gen(_) | Waiting::Node(_) => RequestKind::Call(Box::new(Term::Int(0))),
+                    Waiting::Gen(_) | Waiting::Node(_) => RequestKind::Call(Term::Int(0)),
                 };
                 let Call { caller, module, function, args, leader } = call;
                 let relay = match &leader {
@@ -202,7 +202,7 @@ impl Rex {
                     (Leader::Caller, Some(relay)) => node.pid_of(relay),
                     (Leader::Caller, None) => caller.clone(),
                 };
-                let asked = Asked { kind, module, function, args, leader, caller };
+                let asked = Asked { kind, module, function, args, leader: leader.into(), caller };
                 node.call_for(server, asked).map(|reference| (reference, relay))
             }
         };

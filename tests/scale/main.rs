@@ -1,4 +1,6 @@
-//! What many processes and monitors cost: bytes per idle mailbox, per monitor and per connection, given back afterwards.
+//! What many of a thing cost: bytes per idle mailbox, monitor, connection and unanswered call, given back afterwards.
+
+mod outstanding;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::TcpListener;
@@ -57,6 +59,9 @@ fn config(name: &str, port: u16) -> Config {
 // One test, because the counter is shared by all threads.
 #[test]
 fn a_hundred_thousand_mailboxes_and_a_million_monitors_cost_little_and_give_it_back() {
+    if let Ok(port) = std::env::var(outstanding::ASKS) {
+        return outstanding::asks(port.parse().unwrap());
+    }
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let node = Node::start(config("hub", port)).unwrap();
 
@@ -96,6 +101,7 @@ fn a_hundred_thousand_mailboxes_and_a_million_monitors_cost_little_and_give_it_b
     assert!(per_monitor < PER_MONITOR, "{per_monitor} bytes for a monitor");
 
     connections(&node, port);
+    outstanding::asked(&node, port);
 }
 
 fn connections(node: &Node, port: u16) {

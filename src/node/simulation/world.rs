@@ -563,7 +563,7 @@ impl World {
                 (relations.links.clone(), relations.watching.clone(), relations.watchers.clone())
             });
             let own = inner.link_key(&actor.pid);
-            for (pid, state) in links {
+            for (pid, state) in links.into_entries() {
                 assert!(state.active, "an unlink was never acknowledged");
                 let other = self.actor(&inner.current(&pid));
                 assert!(other.is_alive() && self.connected(actor.node, other.node), "a link to nobody");
@@ -576,7 +576,7 @@ impl World {
                 assert!(known, "a link that only one side knows");
             }
             assert_eq!(watching.len(), actor.watches.len(), "a monitor was forgotten");
-            for (number, watched) in watching {
+            for (number, watched) in watching.into_entries() {
                 let reference = inner.reference_of(number);
                 assert!(actor.watches.contains_key(&reference));
                 let node = number_of(watched.node().as_str());
@@ -589,7 +589,7 @@ impl World {
                 });
                 assert!(known, "a monitor that only one side knows");
             }
-            for (reference, watcher) in watchers {
+            for (reference, watcher) in watchers.into_entries() {
                 let other = self.actor(&watcher.pid);
                 assert!(other.is_alive() && other.watches.contains_key(&reference), "a watcher that is gone");
             }

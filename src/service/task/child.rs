@@ -134,7 +134,7 @@ fn start(node: &Arc<Inner>, process: Arc<Process>, function: Function, kind: Req
     let Function { module, function, args, owner } = function;
     let leader = process.leader().unwrap_or_else(|| owner.clone());
     // Whoever exported the function takes requests at its own pace; those that wait are counted by `MAX_SPAWNED`.
-    let asked = Asked { kind, module, function, args, leader, caller: owner };
+    let asked = Asked { kind, module, function, args, leader: leader.into(), caller: owner };
     if let Some(request) = Request::new(node, process, asked).checked() {
         node.dispatch(request);
     }
