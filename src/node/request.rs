@@ -341,9 +341,7 @@ fn peel(call: &Asked) -> Option<Inside> {
     let mut reader = Reader::new(&call.args);
     let count = reader.list()?;
     let kind = match (call.module.as_str(), call.function.as_str(), count) {
-        ("erpc", "execute_call", 4) if call.kind == RequestKind::Spawn => {
-            RequestKind::Call(reader.term()?)
-        }
+        ("erpc", "execute_call", 4) if call.kind == RequestKind::Spawn => RequestKind::Call(reader.term()?),
         ("erpc", "execute_cast", 3) if call.kind == RequestKind::Spawn => RequestKind::Cast,
         ("proc_lib", "init_p", 5) => {
             reader.skip().then_some(())?;

@@ -44,7 +44,9 @@ pub(crate) fn asked(hub: &Node, port: u16) {
     let mut lines = BufReader::new(caller.stdout.take().unwrap()).lines().map_while(Result::ok);
     let told = lines.find_map(|line| Some(line.split_once("a call costs ")?.1.parse::<isize>().unwrap()));
     let asking = told.expect("the asking side ended early");
-    eprintln!("{CALLS} unanswered calls: {served} bytes each where they are served, {asking} where they were made");
+    eprintln!(
+        "{CALLS} unanswered calls: {served} bytes each where they are served, {asking} where they were made"
+    );
     drop(kept);
     drop(caller.stdin.take());
     assert!(caller.wait().unwrap().success());
@@ -59,7 +61,8 @@ pub(crate) fn asks(port: u16) {
     let ask = || mailbox.erpc_request("hub@localhost", "Elixir.Work", "keep", b"\x6b\0\x01\0").unwrap();
     let first = ask();
     // The answer to a function that every node has comes after what was sent before.
-    let sync = || mailbox.erpc("hub@localhost", "erlang", "node", b"\x6a", Some(Duration::from_secs(60))).unwrap();
+    let sync =
+        || mailbox.erpc("hub@localhost", "erlang", "node", b"\x6a", Some(Duration::from_secs(60))).unwrap();
     sync();
     let mut pending: Vec<Pending> = Vec::with_capacity(CALLS);
     let base = LIVE.load(Relaxed) - (CALLS * size_of::<Pending>()) as isize;
