@@ -2939,7 +2939,7 @@ erln_status erln_log_set(erln_log_fn hook,
 // ====================================================================================================
 
 // For the Python package only: takes the addresses of the Python functions and objects that it uses, and gives the functions
-// it will call (new references to Python objects), all in the order of `_abi.py`. The arrays are copied; the objects are kept
+// it will call (new references to Python objects), all in the order of `_abi/codec.py`. The arrays are copied; the objects are kept
 // for ever. May be called again. The interpreter lock must be held.
 erln_status erln_python_setup(const void *const *functions,
                               size_t functions_len,

@@ -7,6 +7,7 @@ mod api;
 mod cache;
 mod decode;
 mod encode;
+mod requests;
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -18,17 +19,17 @@ use api::{Fail, Method, Owned, PyObject, PyResult, Python};
 use super::bytes::timeout;
 use super::guard::{guard, guard_or};
 use super::mailbox::{erln_mailbox, mailbox, Opened};
-use super::message::{erln_msg, erln_msg_type};
+use super::message::erln_msg_type;
 use super::status::erln_status;
-use crate::node::message::{Message, MessageKind};
+use crate::node::message::Message;
 use crate::node::process::AliasMode;
 use crate::node::send::Target;
 
-use crate::term::{put, tag, Atom, Pid, Reader, Reference};
+use crate::term::{put, tag, Atom, Reader, Reference};
 use crate::Error;
 
 /// For the Python package only: takes the addresses of the Python functions and objects that it uses, and gives the functions
-/// it will call (new references to Python objects), all in the order of `_abi.py`. The arrays are copied; the objects are kept
+/// it will call (new references to Python objects), all in the order of `_abi/codec.py`. The arrays are copied; the objects are kept
 /// for ever. May be called again. The interpreter lock must be held.
 #[no_mangle]
 pub unsafe extern "C" fn erln_python_setup(
@@ -55,15 +56,18 @@ pub unsafe extern "C" fn erln_python_setup(
     })
 }
 
-/// The functions that the package gets, in the order of `_abi.py`. Real functions of Python, since a call by ctypes costs more
+/// The functions that the package gets, in the order of `_abi/codec.py`. Real functions of Python, since a call by ctypes costs more
 /// than most messages.
-static METHODS: [Method; 6] = [
+static METHODS: [Method; 9] = [
     Method::new(c"decode", decode_bytes),
     Method::new(c"encode", encode_object),
     Method::new(c"send_now", send_now),
     Method::new(c"take", take),
     Method::new(c"wait", wait),
     Method::new(c"ask", ask),
+    Method::new(c"request_args", requests::request_args),
+    Method::new(c"request_is_wanted", requests::request_is_wanted),
+    Method::new(c"request_reply", requests::request_reply),
 ];
 
 /// `decode(bytes)`: the term that is encoded there, without version byte.
@@ -118,8 +122,7 @@ unsafe extern "C-unwind" fn send_now(
 }
 
 /// `take(mailbox, reference, detail)`: the next message, or the next that answers `reference` (None: any); `NOTHING` if there is none.
-/// A call of an exported function comes as the object that `_abi.py` makes of its erln_msg. With `detail`, a tuple of kind,
-/// term and sender.
+/// A call of an exported function comes as a `Request`. With `detail`, a tuple of kind, term and sender.
 unsafe extern "C-unwind" fn take(
     _: *mut PyObject,
     args: *const *mut PyObject,
@@ -274,14 +277,12 @@ fn optional_reference(python: &'static Python, object: *mut PyObject) -> PyResul
 fn taken(python: &'static Python, message: Message, detail: bool) -> PyResult<Owned> {
     let kind = message.kind();
     let sender = match message.from() {
-        Some(pid) if detail => pid_object(python, pid)?,
+        Some(pid) if detail => decode::pid_object(python, pid)?,
         _ => python.share(python.objects.none),
     };
-    let term = if kind == MessageKind::Request {
-        // The pointer belongs to the object from here on.
-        python.call1(python.objects.request, python.int(erln_msg::give(message) as i64)?)?
-    } else {
-        decode::decode(python, &mut message.reader())?
+    let term = match message.request {
+        Some(request) => requests::object(python, *request)?,
+        None => decode::decode(python, &mut message.reader())?,
     };
     if !detail {
         return Ok(term);
@@ -353,10 +354,4 @@ fn reference_of(python: &'static Python, object: *mut PyObject) -> PyResult<Refe
         }
     }
     Err(Fail::Error(Error::argument("what is waited for is given as a Reference")))
-}
-
-fn pid_object(python: &'static Python, pid: &Pid) -> PyResult<Owned> {
-    let mut wire = Vec::new();
-    put::pid(&mut wire, pid);
-    python.wire_object(python.objects.new_pid, &wire)
 }

@@ -57,7 +57,8 @@ impl erln_request {
         self.request.take()
     }
 
-    fn open(&self) -> Result<&Request> {
+    /// The request, unless it was answered.
+    pub(super) fn open(&self) -> Result<&Request> {
         self.request.as_ref().ok_or(Error::Closed("request (it was answered)"))
     }
 }

@@ -13,13 +13,13 @@ from ._codec import decode, encode
 from ._errors import *  # noqa: F403
 from ._errors import __all__ as _errors_all
 from ._discover import Discovery
-from ._exports import current_request
+from ._exports import NO_REPLY, current_request
 from ._groups import Pg, PubSub
 from ._mailbox import Mailbox, Message, Target
 from ._multi import Pending
 from ._node import Node
 from ._request import Request
-from ._server import NO_REPLY, GenServer, Sender, Stop
+from ._server import GenServer, Sender, Stop
 from ._tasks import Task, TaskSupervisor
 from ._terms import (
     Atom,

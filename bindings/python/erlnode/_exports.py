@@ -1,19 +1,23 @@
 """Functions that peers may run: `Node.export`, and how their results and exceptions get back.
 
-Nothing else can be run by a peer. Plain functions run on worker threads, ``async def`` functions on an event loop.
+Nothing else can be run by a peer. Plain functions run on threads (`_crew`), ``async def`` functions in an event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextvars
 import functools
 import inspect
+import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
+import weakref
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Tuple
 
+from . import _abi
+from ._abi import NOTHING
+from ._crew import Crew, Exported
 from ._errors import ClosedError, EncodeError, ErlangError, Error
 from ._request import Request
 from ._terms import Atom, Term
@@ -23,6 +27,12 @@ if TYPE_CHECKING:
     from ._mailbox import Mailbox
 
 Function = Callable[..., Any]
+
+#: What a function returns when it answers later, with `Request.reply` or `Request.fail` of `current_request`.
+NO_REPLY = object()
+
+#: Calls that an event loop starts before it looks after others.
+BATCH = 64
 
 _current: "contextvars.ContextVar[Optional[Request]]" = contextvars.ContextVar("erlnode_request", default=None)
 
@@ -62,62 +72,151 @@ def arities(function: Function) -> Iterator[Optional[int]]:
 
 
 class Exports:
-    """The exported functions of a node and what runs them."""
+    """The exported functions of a node and what runs them.
+
+    Plain functions share a mailbox, which a `Crew` of threads serves; every event loop has one of its own, so that no call
+    goes from thread to thread.
+    """
 
     def __init__(self, open_mailbox: Callable[[], "Mailbox"], workers: int) -> None:
         self._open = open_mailbox
         self._lock = threading.Lock()
         self._box: Optional["Mailbox"] = None
-        self._functions: Dict[Tuple[str, str], Function] = {}
-        self._loops: Dict[Function, asyncio.AbstractEventLoop] = {}
-        self._running: Set["concurrent.futures.Future[None]"] = set()
+        self._functions: Dict[Tuple[Atom, Atom], Exported] = {}
+        self._loops: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop]" = weakref.WeakKeyDictionary()
         self._own_loop: Optional[asyncio.AbstractEventLoop] = None
         self.workers = Workers(workers, "erlnode-worker")
 
     def add(self, module: str, name: str, function: Function, arity: Optional[int] = None) -> None:
         """Lets peers run ``module:name``."""
         with self._lock:
-            if self._box is None:
-                self._box = self._open()
-                threading.Thread(target=self._serve, args=(self._box,), name="erlnode-exports", daemon=True).start()
-            for count in arities(function) if arity is None else (arity,):
-                self._box.export(module, name, count)
-            self._functions[module, name] = function
-            if inspect.iscoroutinefunction(function):
-                self._loops[function] = self._loop()
+            loop = self._loop() if inspect.iscoroutinefunction(function) else None
+            box = self._threads() if loop is None else loop.box
+            counts = list(arities(function)) if arity is None else [arity]
+            known = self._functions.get((Atom(module), Atom(name)))
+            if known is not None and known.loop is not loop:
+                # Another mailbox has the name: it serves plain functions, or another loop.
+                for count in counts:
+                    _abi.unexport(box.node._handle, module, name, count)
+            self._functions[Atom(module), Atom(name)] = Exported(function, loop)
+            for count in counts:
+                box.export(module, name, count)
 
-    def find(self, module: str, name: str) -> Optional[Function]:
-        """The function exported under this name."""
-        return self._functions.get((module, name))
+    def find(self, request: Request) -> Optional[Exported]:
+        """The plain function that a request asks for. What it asks for else is dealt with."""
+        exported = self._functions.get((request.module, request.function))
+        if exported is None:
+            _answer(request, request.fail, Atom("undef"))
+        elif exported.loop is not None:
+            # It came for a plain function of that name, which was replaced.
+            exported.loop.start_soon(exported.function, request)
+            return None
+        return exported
 
-    def _loop(self) -> asyncio.AbstractEventLoop:
-        """The loop that runs now, else one of our own."""
+    def _threads(self) -> "Mailbox":
+        """The mailbox of plain functions."""
+        if self._box is None:
+            self._box = self._open()
+            Crew(self._box, self.workers, self.find, _run)
+        return self._box
+
+    def _loop(self) -> "_Loop":
+        """What serves the loop that runs now, else one of our own."""
         try:
-            return asyncio.get_running_loop()
+            loop = asyncio.get_running_loop()
         except RuntimeError:
             if self._own_loop is None:
                 self._own_loop = asyncio.new_event_loop()
                 threading.Thread(target=self._own_loop.run_forever, name="erlnode-asyncio", daemon=True).start()
-            return self._own_loop
+            loop = self._own_loop
+        served = self._loops.get(loop)
+        if served is None:
+            served = self._loops[loop] = _Loop(self, loop, self._open())
+        return served
 
-    def _serve(self, box: "Mailbox") -> None:
-        """Hands requests out until the node stops."""
-        for request in box:
-            if isinstance(request, Request):
-                request._box = box
-                self._start(request)
 
-    def _start(self, request: Request) -> None:
-        function = self.find(request.module.name, request.function.name)
-        if function is None:
+class _Loop:
+    """An event loop that takes its calls out of a mailbox of its own. When the loop is gone, what it served is ``undef``."""
+
+    def __init__(self, exports: Exports, loop: asyncio.AbstractEventLoop, box: "Mailbox") -> None:
+        self.box = box
+        self._exports = weakref.ref(exports)
+        self._target = weakref.ref(loop)
+        #: A loop keeps no task alive that waits for something nobody else holds.
+        self._running: Dict["asyncio.Task[Any]", Request] = {}
+        self._finished = self._finish
+        weakref.finalize(loop, _close, box).atexit = False
+        loop.call_soon_threadsafe(loop.add_reader, box.fileno(), self._ready)
+
+    def start_soon(self, function: Function, request: Request) -> None:
+        """Runs a coroutine function, from any thread."""
+        loop = self._target()
+        if loop is None or loop.is_closed():
             _answer(request, request.fail, Atom("undef"))
-        elif function in self._loops:
-            future = asyncio.run_coroutine_threadsafe(_run_async(function, request), self._loops[function])
-            # A loop keeps no task alive that waits for something nobody else holds.
-            self._running.add(future)
-            future.add_done_callback(self._running.discard)
         else:
-            self.workers.run(functools.partial(_run, function, request))
+            loop.call_soon_threadsafe(self._start, function, request)
+
+    def _ready(self) -> None:
+        """Starts what has arrived; the descriptor stays readable while there is more."""
+        exports, box = self._exports(), self.box
+        try:
+            for _ in range(BATCH):
+                request = _abi.take(box._handle, None, False)
+                if request is NOTHING:
+                    return
+                if exports is None or type(request) is not Request:
+                    continue
+                request._box = box
+                exported = exports._functions.get((request.module, request.function))
+                if exported is not None and exported.loop is self:
+                    self._start(exported.function, request)
+                    continue
+                exported = exports.find(request)
+                if exported is not None:
+                    # It came for a coroutine function of that name, which was replaced.
+                    exports.workers.run(functools.partial(_run, exported.function, request))
+        except ClosedError:
+            asyncio.get_running_loop().remove_reader(box.fileno())
+
+    def _start(self, function: Function, request: Request) -> None:
+        if not request.wanted:
+            return
+        token = _current.set(request)
+        try:
+            task = _task(function(*request.args))
+        except BaseException as error:
+            _fail(request, error)
+            return
+        finally:
+            _current.reset(token)
+        if task.done():
+            _answer_task(request, task)
+        else:
+            self._running[task] = request
+            task.add_done_callback(self._finished)
+
+    def _finish(self, task: "asyncio.Task[Any]") -> None:
+        _answer_task(self._running.pop(task), task)
+
+
+if sys.version_info >= (3, 12):
+
+    def _task(coroutine: Any) -> "asyncio.Task[Any]":
+        """A task that runs at once, as far as it gets without waiting."""
+        return asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
+
+else:
+
+    def _task(coroutine: Any) -> "asyncio.Task[Any]":
+        return asyncio.get_running_loop().create_task(coroutine)
+
+
+def _close(box: "Mailbox") -> None:
+    """Closes the mailbox of a loop that is gone."""
+    try:
+        box.close()
+    except Error:
+        pass  # the node went first
 
 
 def _run(function: Function, request: Request) -> None:
@@ -130,20 +229,22 @@ def _run(function: Function, request: Request) -> None:
     except BaseException as error:
         _fail(request, error)
     else:
-        _answer(request, request.reply, result)
+        if result is not NO_REPLY:
+            _answer(request, request.reply, result)
     finally:
         _current.reset(token)
 
 
-async def _run_async(function: Function, request: Request) -> None:
-    """Runs a coroutine function on this loop and answers."""
-    _current.set(request)
-    try:
-        result = await function(*request.args)
-    except BaseException as error:
+def _answer_task(request: Request, task: "asyncio.Task[Any]") -> None:
+    """Answers with what a task came to."""
+    if task.cancelled():
+        _fail(request, asyncio.CancelledError())
+        return
+    error = task.exception()
+    if error is not None:
         _fail(request, error)
-    else:
-        _answer(request, request.reply, result)
+    elif task.result() is not NO_REPLY:
+        _answer(request, request.reply, task.result())
 
 
 def _fail(request: Request, error: BaseException) -> None:

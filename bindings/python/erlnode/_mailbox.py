@@ -10,6 +10,7 @@ import asyncio
 import math
 import os
 import select
+import threading
 import time
 import warnings
 import weakref
@@ -36,6 +37,8 @@ EAGER_MS = 2
 #: Waiting for an answer looks for signals this often.
 SELECTIVE_MS = 50
 
+#: A thread that gets no signals waits so long in one piece; the end of the mailbox wakes it before.
+UNDISTURBED_MS = 60_000
 
 #: The reason of an orderly end.
 NORMAL = Atom("normal")
@@ -239,7 +242,9 @@ class Mailbox(GlobalLocks):
         deadline = None if timeout is None else time.monotonic() + timeout
         left_ms = math.inf if timeout is None else timeout * 1000
         handle, poll = self._handle, None
-        _abi.wait(handle, reference, math.ceil(min(EAGER_MS, left_ms)))
+        # Signals are served on the main thread; others wait inside the library alone, where it is cheaper.
+        signals = threading.current_thread() is threading.main_thread()
+        _abi.wait(handle, reference, math.ceil(min(EAGER_MS if signals else UNDISTURBED_MS, left_ms)))
         while True:
             result = _abi.take(handle, reference, detail)
             if result is not NOTHING:
@@ -248,9 +253,9 @@ class Mailbox(GlobalLocks):
                 left_ms = (deadline - time.monotonic()) * 1000
                 if left_ms <= 0:
                     raise Timeout("timeout: no message arrived in time")
-            if reference is not None:
+            if reference is not None or not signals:
                 # The descriptor tells of any message, so a wait for one that answers goes on inside, in slices.
-                _abi.wait(handle, reference, math.ceil(min(SELECTIVE_MS, left_ms)))
+                _abi.wait(handle, reference, math.ceil(min(SELECTIVE_MS if signals else UNDISTURBED_MS, left_ms)))
                 continue
             if poll is None:
                 poll = select.poll()

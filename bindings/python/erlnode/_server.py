@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Set, Tuple, Uni
 from . import _abi
 from ._abi import NOTHING
 from ._errors import ClosedError, ErlangError, Error, NameTakenError, Timeout
-from ._exports import erlang_reason
+from ._exports import NO_REPLY, erlang_reason
 from ._mailbox import NORMAL, Mailbox, readers_of
 from ._terms import Atom, ImproperList, Pid, Reference, Term
 
@@ -25,9 +25,6 @@ GEN_CALL, GEN_CAST, SYSTEM = Atom("$gen_call"), Atom("$gen_cast"), Atom("system"
 ALIAS, OK, ERROR, TIMEOUT = Atom("alias"), Atom("ok"), Atom("error"), Atom("timeout")
 
 REPLACE_STATE = (Atom("gen_server"), Atom("system_replace_state"))
-
-#: What a handler returns when it answers later, with `GenServer.reply`.
-NO_REPLY = object()
 
 #: How long a peer may take to show which form it uses.
 STATE_FORM_SECONDS = 1.0
@@ -115,6 +112,8 @@ class GenServer:
     _timed: Optional[Callable[[Optional[float]], None]] = None
     _thread: Optional[threading.Thread] = None
     _ended: Optional[Term] = None
+    _suspended = False
+    _name: Any = ""
 
     def start(self, node: "Node", name: ServerName = None, **options: Any) -> "GenServer":
         """Runs the server on a thread of its own; returns when it can be called. ``options`` are the mailbox's."""
@@ -135,6 +134,7 @@ class GenServer:
 
     def _open(self, node: "Node", name: ServerName, options: Dict[str, Any]) -> None:
         self.node = node
+        self._name = type(self).__name__ if name is None else name
         if not isinstance(name, tuple):
             self.mailbox = node.mailbox(name, **options)
             return
@@ -255,8 +255,9 @@ class GenServer:
         elif word is Atom("get_status"):
             self.reply(sender, self._status())
         elif word in (Atom("suspend"), Atom("resume")):
+            self._suspended = word is Atom("suspend")
             self.reply(sender, OK)
-            return word is Atom("suspend")
+            return self._suspended
         elif word is Atom("debug"):
             self.reply(sender, _debug(command[1]))
         elif word is Atom("replace_state"):
@@ -274,9 +275,12 @@ class GenServer:
             pass  # nobody is there any more
 
     def _status(self) -> Term:
-        module = (Atom("module"), Atom("gen_server"))
-        data = (Atom("data"), [("State", self.state())])
-        return Atom("status"), self.pid, module, [[], Atom("running"), self.pid, [], [data]]
+        """What ``:sys.get_status`` shows; tools look for its parts by these names."""
+        data, running = Atom("data"), Atom("suspended" if self._suspended else "running")
+        header = Atom("header"), _charlist(f"Status for generic server {self._name}")
+        facts = [(_charlist("Status"), running), (_charlist("Parent"), self.pid), (_charlist("Logged events"), [])]
+        misc = [header, (data, facts), (data, [(_charlist("State"), self.state())])]
+        return Atom("status"), self.pid, (Atom("module"), Atom("gen_server")), [[], running, self.pid, [], misc]
 
     def _reply_quietly(self, sender: Sender, value: Term) -> None:
         if type(sender) is tuple and len(sender) == 2 and sender[1] is not Atom("none"):
@@ -443,10 +447,14 @@ def _debug(what: Term) -> Term:
     word, wish = what if type(what) is tuple and len(what) == 2 else (what, None)
     if wish is Atom("get"):
         return OK, [] if word is Atom("log") else Atom("no_statistics")
-    if word is Atom("log_to_file") and wish is not Atom("false"):
+    if word is Atom("log_to_file") and wish is not False:
         return ERROR, Atom("open_file")
     known = "trace", "log", "statistics", "log_to_file", "remove", "no_debug"
     return OK if word in map(Atom, known) else Atom("unknown_debug")
+
+
+def _charlist(text: str) -> Term:
+    return [ord(letter) for letter in text]
 
 
 async def _value(result: Any) -> Any:

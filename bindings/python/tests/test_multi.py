@@ -8,6 +8,7 @@ from typing import Any
 
 from erlnode import (
     NO_REPLY,
+    ArgumentError,
     Atom,
     ErlangError,
     Error,
@@ -92,6 +93,15 @@ class Multi(unittest.TestCase):
             self.assertIsInstance(answers[1], Error)
             self.assertIsInstance(answers[2], NoProcessError)
         self.assert_empty()
+
+    def test_a_name_that_is_no_text_is_told_where_its_answer_belongs(self) -> None:
+        nodes = ["half\ud800@localhost", self.other.name]
+        for answers in (self.box.multi_call(nodes, "nobody", 1, 10), self.ours.multicall(nodes, "erlang", "node")):
+            self.assertIsInstance(answers[0], ArgumentError)
+            self.assertIn("surrogate", str(answers[0]))
+        self.assertEqual(answers[1], Atom(self.other.name))
+        with self.assertRaises(ArgumentError):
+            self.ours.connect(nodes[0])
 
     def test_asyncio_asks_many_nodes_at_once_as_well(self) -> None:
         async def ask() -> None:

@@ -378,5 +378,118 @@ class Tasks(Pair):
         asyncio.run(main())
 
 
+class Crew(Pair):
+    """What runs exported functions; node b has four workers."""
+
+    def request(self, box: Any, function: str, *args: Any) -> Any:
+        return box.rpc_request(self.b.name, "work", function, list(args))
+
+    def test_functions_that_hang_hold_up_no_others(self) -> None:
+        release = threading.Event()
+        self.addCleanup(release.set)
+        self.b.export("work", "hang")(lambda: release.wait(60))
+        self.b.export("work", "quick")(lambda x: x)
+        with self.a.mailbox() as box:
+            hanging = [self.request(box, "hang") for _ in range(3)]
+            for n in range(100):
+                self.assertEqual(self.request(box, "quick", n).result(10), n)
+            # A fourth takes the last worker: then others wait, and all are answered in the end.
+            hanging.append(self.request(box, "hang"))
+            waiting = [self.request(box, "quick", n) for n in range(20)]
+            with self.assertRaises(Timeout):
+                waiting[-1].result(0.05)
+            release.set()
+            self.assertEqual([call.result(10) for call in waiting], list(range(20)))
+            self.assertEqual([call.result(10) for call in hanging], [True] * 4)
+
+    def test_no_more_functions_run_at_a_time_than_there_are_workers(self) -> None:
+        running, most, lock = 0, 0, threading.Lock()
+
+        def work() -> int:
+            nonlocal running, most
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.005)  # long enough to be handed to workers
+            with lock:
+                running -= 1
+            return most
+
+        self.b.export("work", "work")(work)
+        with self.a.mailbox() as box:
+            calls = [self.request(box, "work") for _ in range(60)]
+            self.assertLessEqual(max(call.result(20) for call in calls), 4)
+
+    def test_an_answer_may_come_later_from_another_thread(self) -> None:
+        kept = []
+
+        def keep() -> Any:
+            kept.append(current_request())
+            return NO_REPLY
+
+        async def keep_async() -> Any:
+            return keep()
+
+        self.b.export("work", "keep")(keep)
+        self.b.export("work", "keep_async")(keep_async)
+        with self.a.mailbox() as box:
+            for function in ("keep", "keep_async"):
+                call = self.request(box, function)
+                while not kept:
+                    time.sleep(0.001)
+                request = kept.pop()
+                self.assertTrue(request.wanted)
+                self.assertEqual((request.caller, request.args), (box.pid, []))
+                self.assertEqual(request.pid.node, self.b.name)
+                request.reply(function)
+                self.assertEqual(call.result(10), function.encode())
+                self.assertFalse(request.wanted)
+                with self.assertRaises(ClosedError):
+                    request.reply(1)
+                self.assertIs(request.module, Atom("work"))
+                # Dropped unanswered, its caller sees it killed.
+                call = self.request(box, function)
+                while not kept:
+                    time.sleep(0.001)
+                kept.clear()
+                with self.assertRaises(RemoteError) as caught:
+                    call.result(10)
+                self.assertEqual(caught.exception.reason, (Atom("signal"), Atom("killed")))
+
+    def test_callers_that_die_leave_nothing_and_their_calls_are_not_run(self) -> None:
+        release, ran = threading.Event(), []
+        self.addCleanup(release.set)
+
+        def work(n: int) -> None:
+            ran.append(n)
+            release.wait(60)
+
+        self.b.export("work", "work")(work)
+        before = self.b.process_count
+        with self.a.mailbox() as box:
+            calls = [self.request(box, "work", n) for n in range(4)]
+            while len(ran) < 4:
+                time.sleep(0.001)
+            calls += [self.request(box, "work", n) for n in range(4, 10)]
+            self.assertEqual(self.a.rpc(self.b.name, "erlang", "node"), Atom(self.b.name))
+        release.set()
+        with self.a.mailbox() as box:
+            self.assertIsNone(self.request(box, "work", 99).result(10))
+        self.assertLessEqual(set(ran), {0, 1, 2, 3, 99} | set(range(4, 10)))
+        while self.b.process_count > before:
+            time.sleep(0.001)
+
+    def test_a_name_may_change_from_plain_to_async_and_back(self) -> None:
+        async def slowly(x: int) -> Any:
+            await asyncio.sleep(0)
+            return "async", x
+
+        for _ in range(3):
+            self.b.export("work", "both")(lambda x, y=0: ("plain", x))
+            self.assertEqual(self.a.rpc(self.b.name, "work", "both", [1]), (b"plain", 1))
+            self.b.export("work", "both")(slowly)
+            self.assertEqual(self.a.rpc(self.b.name, "work", "both", [2]), (b"async", 2))
+
+
 if __name__ == "__main__":
     unittest.main()

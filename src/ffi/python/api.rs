@@ -1,6 +1,6 @@
 //! Python's stable ABI as a table of functions, and the few Python objects the codec knows.
 //!
-//! `Python` is filled once from `_abi.py`. [`Owned`] is one counted reference. Nothing here keeps a lock while Python
+//! `Python` is filled once from `_abi/codec.py`. [`Owned`] is one counted reference. Nothing here keeps a lock while Python
 //! code may run.
 
 use std::ffi::{c_char, c_int, c_longlong, c_ulonglong, c_void, CStr};
@@ -21,7 +21,7 @@ pub(super) struct PyObject {
 
 type Object = *mut PyObject;
 
-/// Functions of Python's stable ABI, in the order of `_abi.py`.
+/// Functions of Python's stable ABI, in the order of `_abi/codec.py`.
 #[repr(C)]
 pub(super) struct Functions {
     pub inc_ref: unsafe extern "C" fn(Object),
@@ -86,7 +86,7 @@ impl Method {
     }
 }
 
-/// Python objects of the package, in the order of `_abi.py`.
+/// Python objects of the package, in the order of `_abi/codec.py`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Objects {
@@ -136,8 +136,12 @@ pub(super) struct Objects {
     /// Stops the collector of garbage and tells whether it ran, and starts it; None where that gains nothing.
     pub pause_collector: Object,
     pub resume_collector: Object,
-    /// Address of an erln_msg to the `Request` that owns it.
-    pub request: Object,
+    /// Maker of `Request`, and the names of its places.
+    pub new_request: Object,
+    pub handle_name: Object,
+    pub module_name: Object,
+    pub function_name: Object,
+    pub caller_name: Object,
     /// Stands for "no message".
     pub nothing: Object,
     /// Status (0: a term that cannot be encoded) and text to the exception that is raised for it.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::api::{Fail, Owned, PyObject, PyResult, Python};
 use crate::error::Malformed;
-use crate::term::{put, Kind, Reader, Writer};
+use crate::term::{put, Kind, Pid, Reader, Writer};
 
 /// Kinds of numbers seen in the keys of a map; two kinds in one map need exact keys.
 const INTEGER: u8 = 1;
@@ -331,10 +331,7 @@ impl<'m> Decoder<'m> {
                 Ok(python.share(python.objects.false_))
             }
             "nil" => Ok(python.share(python.objects.none)),
-            _ => match python.atoms.get(python, text.as_bytes()) {
-                Some(atom) => Ok(atom),
-                None => new_atom(python, text),
-            },
+            _ => atom_object(python, text),
         }
     }
 
@@ -343,15 +340,10 @@ impl<'m> Decoder<'m> {
         let python = self.python;
         self.scratch.clear();
         put(&mut self.scratch);
-        if maker != python.objects.new_pid {
-            return python.wire_object(maker, &self.scratch);
+        match maker == python.objects.new_pid {
+            true => kept_pid(python, &self.scratch),
+            false => python.wire_object(maker, &self.scratch),
         }
-        if let Some(pid) = python.ids.get(python, &self.scratch) {
-            return Ok(pid);
-        }
-        let pid = python.wire_object(maker, &self.scratch)?;
-        python.ids.put(python, &self.scratch, &pid);
-        Ok(pid)
     }
 
     /// A term that Python keeps by its encoding.
@@ -387,6 +379,31 @@ impl<'m> Decoder<'m> {
         let magnitude = python.bytes(magnitude)?;
         python.call2(python.objects.int_from_bytes, sign, magnitude)
     }
+}
+
+/// An atom as an object of its own, also where Python has a word for it.
+pub(super) fn atom_object(python: &'static Python, text: &str) -> PyResult<Owned> {
+    match python.atoms.get(python, text.as_bytes()) {
+        Some(atom) => Ok(atom),
+        None => new_atom(python, text),
+    }
+}
+
+/// A pid.
+pub(super) fn pid_object(python: &'static Python, pid: &Pid) -> PyResult<Owned> {
+    let mut wire = Vec::with_capacity(64);
+    put::pid(&mut wire, pid);
+    kept_pid(python, &wire)
+}
+
+/// A pid, by its canonical encoding.
+fn kept_pid(python: &'static Python, wire: &[u8]) -> PyResult<Owned> {
+    if let Some(pid) = python.ids.get(python, wire) {
+        return Ok(pid);
+    }
+    let pid = python.wire_object(python.objects.new_pid, wire)?;
+    python.ids.put(python, wire, &pid);
+    Ok(pid)
 }
 
 /// Asks Python for an atom that is not in the cache.
