@@ -31,7 +31,7 @@ compile() {
   target=build/examples/$1/$(basename "${source%.*}")
   mkdir -p "build/examples/$1"
   shift 3
-  if newer "$target" "$source" include/*.h examples/c/*.h bindings/cpp/*; then
+  if newer "$target" "$source" include/*.h examples/c/*.h bindings/cpp/*.hpp bindings/cpp/erlnode/*; then
     "$@" $CFLAGS -Iinclude "$source" -o "$target" -Lbuild/lib "$RPATH" "$library" -lpthread -lm
   fi
 }

@@ -18,6 +18,8 @@ files=(
   "$includedir/erlnode.h" "$includedir/erlnode.hpp" "$includedir/ei.h" "$includedir/ei_connect.h" "$includedir/eicode.h"
 )
 
+for header in bindings/cpp/erlnode/*.hpp; do files+=("$includedir/erlnode/${header##*/}"); done
+
 # fill TEMPLATE TARGET: puts this installation's paths and numbers into a template.
 fill() {
   mkdir -p "$(dirname "$to$2")"
@@ -36,9 +38,9 @@ case ${1:-} in
     put 755 build/lib/libei.so "$libdir/libei.so"
     put 644 build/lib/libei.a "$libdir/libei.a"
     put 644 build/lib/libei_st.a "$libdir/libei_st.a"
-    put 644 build/lib/libei_st.a "$libdir/libei_st.a"
     put 644 include/erlnode.h "$includedir/erlnode.h"
     put 644 bindings/cpp/erlnode.hpp "$includedir/erlnode.hpp"
+    for header in bindings/cpp/erlnode/*.hpp; do put 644 "$header" "$includedir/erlnode/${header##*/}"; done
     for header in ei ei_connect eicode; do put 644 "include/$header.h" "$includedir/$header.h"; done
     fill bindings/pkgconfig/erlnode.pc.in "$libdir/pkgconfig/erlnode.pc"
     fill bindings/cmake/erlnodeConfig.cmake.in "$libdir/cmake/erlnode/erlnodeConfig.cmake"
@@ -49,7 +51,7 @@ case ${1:-} in
     ;;
   uninstall)
     for file in "${files[@]}"; do rm -f "$to$file"; done
-    rmdir "$to$libdir/cmake/erlnode" 2>/dev/null || true
+    rmdir "$to$libdir/cmake/erlnode" "$to$includedir/erlnode" 2>/dev/null || true
     ;;
   *) die "usage: install.sh install|uninstall" ;;
 esac

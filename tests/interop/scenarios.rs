@@ -21,8 +21,8 @@ in_languages! {
     an_exported_function_prints_on_the_terminal_of_the_caller: c python;
     what_we_run_on_a_beam_prints_here: c python;
     what_they_print_on_our_console_appears_here: c python;
-    calls_and_casts_are_answered: c python;
-    a_server_answers_as_a_gen_server_does: c python;
+    calls_and_casts_are_answered: c cpp python;
+    a_server_answers_as_a_gen_server_does: c cpp python;
     we_call_servers_and_functions: c python;
     they_play_together_without_a_beam: c python;
     a_task_runs_here_and_moebi_answers_with_one_over_there: c python;
