@@ -16,20 +16,15 @@ const SMALL_TABLE: usize = 256;
 const KEEP_PLACES: usize = 3;
 
 /// See the module.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) enum Table<K, V> {
     /// Nothing.
+    #[default]
     Empty,
     /// One entry.
     One(Box<(K, V)>),
     /// Any number.
     Many(Box<HashMap<K, V>>),
-}
-
-impl<K, V> Default for Table<K, V> {
-    fn default() -> Self {
-        Table::Empty
-    }
 }
 
 impl<K: Eq + Hash, V> Table<K, V> {

@@ -12,6 +12,7 @@ mod peer;
 mod pubsub;
 mod refusals;
 mod servers;
+mod services;
 mod spawning;
 mod support;
 mod tasks;

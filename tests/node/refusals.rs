@@ -77,7 +77,7 @@ fn rex(node: &Node) -> Target {
 }
 
 /// A term in which `me` is this mailbox.
-fn tell(from: &Mailbox, to: &Target, template: &str) {
+pub fn tell(from: &Mailbox, to: &Target, template: &str) {
     from.send(to, &with_pid(template, &from.pid()), PATIENCE).unwrap();
 }
 

@@ -4,7 +4,7 @@ use erlnode::node::spawn::Class;
 use erlnode::service::task::{Restart, SupervisorOptions, TaskEnd, TaskOptions};
 use erlnode::{Error, Mailbox, Message, MessageKind, Target};
 
-use crate::support::{next, settle, term, Cluster, PATIENCE};
+use crate::support::{next, settle, term, text, Cluster, PATIENCE};
 
 /// A supervisor on the second node of a pair, whose tasks arrive in `functions`.
 struct World {
@@ -234,4 +234,79 @@ fn malformed_requests_to_a_supervisor_change_nothing() {
     let task = world.start(false);
     request(next(&world.functions)).reply(&term("ok")).unwrap();
     assert_eq!(shown(world.client.task_await(&task, PATIENCE).unwrap()), "{ok,ok}");
+}
+
+impl World {
+    /// Asks to run `m:run(Args)` with nobody waiting for its result, and does not wait for the answer.
+    fn start_child(&self, args: &[u8]) {
+        let me = self.client.pid();
+        let mut call = erlnode::term::Writer::new();
+        call.tuple(3).atom("$gen_call").tuple(2).pid(&me).atom("started").tuple(4).atom("start_task");
+        call.list(3).tuple(3).atom("nonode@nohost").pid(&me).pid(&me).list(1).pid(&me).nil();
+        call.tuple(3).atom("m").atom("run").raw(args).nil().atom("temporary").atom("undefined");
+        self.client.send(&self.to, &call.finish().unwrap(), PATIENCE).unwrap();
+    }
+}
+
+#[test]
+fn a_flood_of_starts_is_refused_beyond_the_limit_and_delays_nobody() {
+    const STARTS: usize = 3_000;
+    const CHILDREN: usize = 1_000;
+    let world = world(SupervisorOptions { max_children: CHILDREN, ..SupervisorOptions::default() });
+    let other = world.client.node().mailbox(Default::default()).unwrap();
+    for _ in 0..STARTS {
+        world.start_child(&term("[1]"));
+    }
+    // What is asked after the flood is answered although nothing of it has ended.
+    let count = other.call(&world.to, &term("count_children"), PATIENCE).unwrap().term().unwrap().to_string();
+    assert_eq!(count, "[{specs,1000},{active,1000},{supervisors,0},{workers,1000}]");
+    let node = world.supervisor.node().name();
+    let alive = other.erpc(node.as_str(), "erlang", "is_alive", &term("[]"), PATIENCE).unwrap();
+    assert_eq!(alive.term().unwrap().to_string(), "{return,true}");
+    let (mut started, mut refused) = (0, 0);
+    for _ in 0..STARTS {
+        match text(&world.client) {
+            answer if answer == "{started,{error,max_children}}" => refused += 1,
+            answer if answer.starts_with("{started,{ok,") => started += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!((started, refused), (CHILDREN, STARTS - CHILDREN));
+    for _ in 0..CHILDREN {
+        request(next(&world.functions)).reply(&term("done")).unwrap();
+    }
+    assert_eq!(world.ask("count_children"), "[{specs,0},{active,0},{supervisors,0},{workers,0}]");
+}
+
+#[test]
+fn the_arguments_of_all_tasks_take_no_more_than_their_share() {
+    let world = world(SupervisorOptions::default());
+    let mut large = vec![108, 0, 0, 0, 1, 109];
+    large.extend((1u32 << 20).to_be_bytes());
+    large.resize(large.len() + (1 << 20), 7);
+    large.push(106);
+    let mut started = 0;
+    loop {
+        world.start_child(&large);
+        match text(&world.client) {
+            answer if answer == "{started,{error,max_children}}" => break,
+            _ => started += 1,
+        }
+    }
+    assert_eq!(started, 63, "64 MiB are allowed, and the frame of a list is a little more than its contents");
+    // A task that is told by its owner what to run ends with the reason, and the others go on.
+    let options = TaskOptions::default();
+    let told = world.client.task_async(&world.to, "m", "run", &large, options, PATIENCE).unwrap();
+    assert_eq!(shown(world.client.task_await(&told, PATIENCE).unwrap()), "{exit,system_limit}");
+    let small = world.start(false);
+    let mut asked = request(next(&world.functions));
+    for _ in 1..started {
+        asked.reply(&term("done")).unwrap();
+        asked = request(next(&world.functions));
+    }
+    asked.reply(&term("done")).unwrap();
+    request(next(&world.functions)).reply(&term("small")).unwrap();
+    assert_eq!(shown(world.client.task_await(&small, PATIENCE).unwrap()), "{ok,small}");
+    world.start_child(&large);
+    assert!(text(&world.client).starts_with("{started,{ok,"));
 }

@@ -2,6 +2,7 @@
 //!
 //! Always true: whatever becomes of it, its process ends, with `normal` after its result was sent.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,12 @@ use crate::term::{Atom, Pid, Reader, Reference, Writer};
 
 /// How long a task waits to be told what to do, as Elixir's do.
 const BRIEFING: Duration = Duration::from_secs(5);
+
+/// Bytes that the arguments of all tasks of a supervisor may take: as much as a mailbox takes by default.
+const MAX_BYTES: usize = 64 << 20;
+
+/// `system_limit`, encoded.
+const SYSTEM_LIMIT: &[u8] = b"\x77\x0csystem_limit";
 
 /// `timeout`, encoded.
 const TIMEOUT: &[u8] = b"\x77\x07timeout";
@@ -42,6 +49,36 @@ impl Function {
     }
 }
 
+/// What the arguments of a task take of what its supervisor allows, until both have forgotten it.
+pub(super) struct Held {
+    total: Arc<AtomicUsize>,
+    bytes: AtomicUsize,
+}
+
+impl Held {
+    /// Nothing yet, of `total`.
+    pub(super) fn new(total: &Arc<AtomicUsize>) -> Arc<Held> {
+        Arc::new(Held { total: total.clone(), bytes: AtomicUsize::new(0) })
+    }
+
+    /// Room for the arguments of `function`; false if there is none.
+    pub(super) fn take(&self, function: &Function) -> bool {
+        let size = function.args.len();
+        let room = |total: usize| total.checked_add(size).filter(|&total| total <= MAX_BYTES);
+        let taken = self.total.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok();
+        if taken {
+            self.bytes.fetch_add(size, Ordering::Relaxed);
+        }
+        taken
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.total.fetch_sub(*self.bytes.get_mut(), Ordering::Relaxed);
+    }
+}
+
 /// A process for a task, unless there are too many.
 pub(super) fn create(node: &Arc<Inner>) -> Option<Arc<Process>> {
     if node.processes.len() >= MAX_SPAWNED {
@@ -61,7 +98,7 @@ pub(super) fn run(node: &Arc<Inner>, process: Arc<Process>, function: Function) 
 }
 
 /// Waits until `owner` tells the task what to run.
-pub(super) fn brief(node: &Arc<Inner>, process: Arc<Process>, owner: Pid, monitor: bool) {
+pub(super) fn brief(node: &Arc<Inner>, process: Arc<Process>, owner: Pid, monitor: bool, held: Arc<Held>) {
     let watch = monitor.then(|| node.monitor(&process, Watched::Pid(owner.clone()), None));
     let node = node.clone();
     node.runtime.clone().spawn(async move {
@@ -71,7 +108,10 @@ pub(super) fn brief(node: &Arc<Inner>, process: Arc<Process>, owner: Pid, monito
                 if let Some(watch) = watch {
                     node.demonitor(&process, &watch, true);
                 }
-                start(&node, process, function, kind);
+                match held.take(&function) {
+                    true => start(&node, process, function, kind),
+                    false => node.end(&process, Bytes::from_static(SYSTEM_LIMIT)),
+                }
             }
             Ok(Briefing::Over(reason)) => node.end(&process, reason),
             Err(_) => node.end(&process, Bytes::from_static(TIMEOUT)),

@@ -4,13 +4,14 @@
 //! Always true: a child is in the table until its exit arrived or somebody asked to end it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use foldhash::HashMap;
 
-use super::child::{self, Function};
+use super::child::{self, Function, Held};
 use super::client::Restart;
 use crate::error::Result;
 use crate::node::links::NORMAL;
@@ -63,6 +64,7 @@ impl Mailbox {
             process,
             options,
             children: HashMap::default(),
+            arguments: Arc::default(),
             restarts: VecDeque::new(),
         };
         node.runtime.spawn(supervisor.run());
@@ -77,6 +79,8 @@ struct Child {
     brutal: bool,
     /// What to run again; a task that is told by its owner what to run cannot be run again.
     again: Option<Function>,
+    /// What it takes of `Supervisor::arguments`.
+    _held: Arc<Held>,
 }
 
 struct Supervisor {
@@ -84,6 +88,8 @@ struct Supervisor {
     process: Arc<Process>,
     options: SupervisorOptions,
     children: HashMap<Pid, Child>,
+    /// Bytes that the arguments of the children take.
+    arguments: Arc<AtomicUsize>,
     /// When tasks were restarted lately.
     restarts: VecDeque<Instant>,
 }
@@ -171,16 +177,18 @@ impl Supervisor {
         reader.nil().then_some(())?;
         let restart = Restart::read(reader)?;
         let brutal = reader.atom_is("brutal_kill");
-        let full = self.children.len() >= self.options.max_children;
+        let held = Held::new(&self.arguments);
+        let full = self.children.len() >= self.options.max_children
+            || function.as_ref().is_some_and(|function| !held.take(function));
         let Some(process) = (!full).then(|| child::create(&self.node)).flatten() else {
             self.answer(from, |writer| writer.tuple(2).atom("error").atom("max_children"));
             return Some(());
         };
         let pid = self.node.pid_of(&process);
-        self.adopt(&process, Child { restart, brutal, again: function.clone() });
+        self.adopt(&process, Child { restart, brutal, again: function.clone(), _held: held.clone() });
         self.answer(from, |writer| writer.tuple(2).atom("ok").pid(&pid));
         match function {
-            None => child::brief(&self.node, process, owner, monitor),
+            None => child::brief(&self.node, process, owner, monitor, held),
             Some(function) => child::run(&self.node, process, function),
         }
         Some(())
