@@ -5,9 +5,13 @@ import sys
 import threading
 from typing import Any
 
-from erlnode import NO_REPLY, Atom, GenServer, Node, TaskSupervisor
+from erlnode import NO_REPLY, Atom, GenServer, Node, TaskSupervisor, current_request
 
 KEEP = Atom("keep")
+
+
+#: Calls that nobody will answer, to be counted.
+KEPT = []
 
 
 class Server(GenServer):
@@ -32,15 +36,20 @@ async def echo_async(x: Any) -> Any:
     return x
 
 
-async def keep(x: Any) -> Any:
-    await asyncio.Event().wait()
+def keep(x: Any) -> Any:
+    KEPT.append(current_request())
+    return NO_REPLY
+
+
+async def keep_async(x: Any) -> Any:
+    await asyncio.get_running_loop().create_future()
 
 
 def main() -> None:
     name, cookie, kind = sys.argv[1:4]
     with Node(name, cookie=cookie) as node:
         node.export("Elixir.Work", "echo")(echo if kind == "thread" else echo_async)
-        node.export("Elixir.Work", "keep")(keep)
+        node.export("Elixir.Work", "keep")(keep if kind == "thread" else keep_async)
         (Server() if kind == "thread" else AsyncServer()).start(node, "server")
         TaskSupervisor().start(node, "tasks")
         print("ready", flush=True)
