@@ -23,6 +23,7 @@ from erlnode import (
     TaskSupervisor,
     Timeout,
     current_request,
+    text,
 )
 from support import COOKIE, name
 
@@ -177,23 +178,31 @@ class Servers(Pair):
         asyncio.run(main())
 
     def test_system_messages_are_answered(self) -> None:
-        with Echo().start(self.b) as server, self.a.mailbox() as box:
+        for server in (Echo(), AsyncEcho()):
+            with self.subTest(type(server).__name__), server.start(self.b, "echo"), self.a.mailbox() as box:
 
-            def ask(command: Any) -> Any:
-                reference = self.a.make_reference()
-                box.send(server.pid, (Atom("system"), (box.pid, reference), command))
-                return box.receive(5, reference)[1]
+                def ask(command: Any) -> Any:
+                    reference = self.a.make_reference()
+                    box.send(server.pid, (Atom("system"), (box.pid, reference), command))
+                    return box.receive(5, reference)[1]
 
-            self.assertIn(Atom("casts"), ask(Atom("get_state"))[1])
-            self.assertIs(ask(Atom("get_status"))[0], Atom("status"))
-            self.assertIs(ask(Atom("suspend")), OK)
-            box.send(server.pid, "kept")
-            with self.assertRaises(Timeout):
-                box.call(server.pid, 1, 0.05)
-            self.assertIs(ask(Atom("resume")), OK)
-            self.assertEqual(box.call(server.pid, 2), 2)
-            self.assertEqual(server.infos, [b"kept"])
-            self.assertEqual(ask(Atom("bogus"))[0], Atom("error"))
+                self.assertIn(Atom("casts"), ask(Atom("get_state"))[1])
+                for word in ("running", "suspended"):
+                    status, pid, module, (_, state, _, _, misc) = ask(Atom("get_status"))
+                    self.assertEqual((status, pid), (Atom("status"), server.pid))
+                    self.assertEqual((module, state), ((Atom("module"), Atom("gen_server")), Atom(word)))
+                    self.assertEqual([part[0].name for part in misc], ["header", "data", "data"])
+                    self.assertEqual(text(misc[0][1]), "Status for generic server echo")
+                    self.assertEqual(text(misc[2][1][0][0]), "State")
+                    self.assertIs(ask(Atom("suspend")), OK)
+                box.send(server.pid, "kept")
+                with self.assertRaises(Timeout):
+                    box.call(server.pid, 1, 0.05)
+                self.assertIs(ask(Atom("resume")), OK)
+                self.assertEqual(box.call(server.pid, 2), 2)
+                self.assertEqual(server.infos, [b"kept"])
+                self.assertIs(ask((Atom("debug"), (Atom("log_to_file"), False))), OK)
+                self.assertEqual(ask(Atom("bogus"))[0], Atom("error"))
 
 
 class Functions(Pair):
