@@ -319,11 +319,9 @@ fn a_slow_network_with_a_big_transfer_stays_usable_and_up() {
             network.dropped()
         );
             assert!(watch.is_empty(), "the connection was lost");
-            // Of a dozen echoes the slowest counts.
-            assert!(
-                p99 < if long { Duration::from_secs(1) } else { Duration::from_millis(1_500) },
-                "{p99:?}"
-            );
+            // A fragment of 64 KiB takes half a second by itself, and a packet that the queue drops costs as much again. Through
+            // the proxy of tests/abuse, which drops none, it is under a second.
+            assert!(p99 < Duration::from_secs(2), "{p99:?}");
         },
     );
 }
