@@ -68,6 +68,7 @@ const TABLE: &[(&str, &str, u32, Function)] = &[
     ("code", "ensure_loaded", 1, ensure_loaded),
     ("code", "is_loaded", 1, |call| { call.args.atom_term()?; call.put(|answer| answer.bool(false)) }),
     ("code", "which", 1, |call| { call.args.atom_term()?; call.put(|answer| answer.atom("non_existing")) }),
+    ("ets", "tab2list", 1, global_names),
     ("pg", "get_members", 1, |call| pg::members(call, false, false)),
     ("pg", "get_members", 2, |call| pg::members(call, true, false)),
     ("pg", "get_local_members", 1, |call| pg::members(call, false, true)),
@@ -237,6 +238,13 @@ fn processes(call: &mut Call<'_>) -> Option<()> {
 fn registered(call: &mut Call<'_>) -> Option<()> {
     let names = call.node.processes.names();
     call.put_atoms(&names)
+}
+
+/// The one table that members of `global` read of each other: its names.
+fn global_names(call: &mut Call<'_>) -> Option<()> {
+    let asked = call.args.atom_term()?;
+    let names = crate::service::global::table(call.node).filter(|_| asked.as_str() == "global_names")?;
+    call.put(|answer| answer.term(&names))
 }
 
 fn whereis(call: &mut Call<'_>, nobody: &str) -> Option<()> {

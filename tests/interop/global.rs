@@ -428,3 +428,37 @@ fn a_node_may_report_losses_as_a_beam_or_ignore_them() {
     // Both sides of the loss are let go by kate, as when a BEAM loses a BEAM.
     beam_until(&mut kate, "nodes() =:= []");
 }
+
+/// Whoever changes names may be lost after some members were told and before others were.
+#[test]
+fn names_that_only_some_members_were_told_of_become_equal() {
+    let cluster = Cluster::new();
+    let (mut alex, mut kate) = two(&cluster);
+    let ours = visible(&cluster, "ours");
+    join(&ours, &mut [&mut alex, &mut kate]);
+    let mailbox = mailbox(&ours);
+    // Two processes lock, tell one node of a name each and die: the node of a process knows better than others.
+    let told = alex.erlang(&format!(
+        "Tell = fun(Name, Pid) ->
+            {{_, Ref}} = spawn_monitor(fun() ->
+                {{[_, _, _], []}} = gen_server:multi_call([node() | nodes()], global_name_server,
+                    {{set_lock, {{global, self()}}}}),
+                yes = gen_server:call({{global_name_server, ours@localhost}},
+                    {{register, Name, Pid, fun global:random_exit_name/3}}) end),
+            receive {{'DOWN', Ref, process, _, Why}} -> Why end end,
+        {{Tell(everywhere, {}), Tell(nowhere, self())}}",
+        beam_pid(&mailbox.pid())
+    ));
+    assert_eq!(told, "{normal,normal}");
+    beam_until(&mut kate, "is_pid(global:whereis_name(everywhere))");
+    beam_until(&mut alex, "is_pid(global:whereis_name(everywhere))");
+    until("the other is gone", || ours.global_whereis(&atom("nowhere"), WAIT).unwrap().is_none());
+    assert_eq!(kate.erlang("global:registered_names()"), "[everywhere]");
+    assert_eq!(
+        kate.erlang(
+            "[{N, P} || {N, P, _, _} <- erpc:call(ours@localhost, ets, tab2list, [global_names])] =:=
+        [{everywhere, global:whereis_name(everywhere)}]"
+        ),
+        "true"
+    );
+}

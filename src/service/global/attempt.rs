@@ -5,7 +5,8 @@
 
 use std::collections::VecDeque;
 
-use super::machine::{Calls, Global, Purpose, Role};
+use super::calls::{Calls, Purpose};
+use super::machine::{Global, Role};
 use super::wire;
 use crate::term::{Atom, Term};
 
@@ -68,6 +69,11 @@ impl Attempt {
     /// True if nothing but the first stage was asked for.
     pub(super) fn is_first(&self) -> bool {
         self.held.is_empty()
+    }
+
+    /// What is locked.
+    pub(super) fn held(self) -> Vec<Atom> {
+        self.held
     }
 
     fn request(&self, word: &'static str) -> Term {

@@ -116,6 +116,7 @@ impl Global {
             }
             self.send_cancel(&node, their.tag.clone());
             self.restart(&node);
+            return;
         }
         match self.sessions.contains_key(&node) {
             true => self.accept(&node, their),
@@ -141,6 +142,11 @@ impl Global {
 
     /// The peer confirms the pair of tags that it knows.
     pub(super) fn init_connect_ack(&mut self, node: &Atom, ours: &Term, theirs: &Term) {
+        let older = |session: &Session| matches!(ours, Term::Int(tag) if *tag < session.tag);
+        if self.sessions.get(node).is_some_and(older) {
+            // To a beginning of ours that is over; it will hear of the next.
+            return;
+        }
         let agreed = self.sessions.get(node).is_some_and(|session| {
             *ours == Term::Int(session.tag)
                 && session.their.as_ref().is_some_and(|their| their.tag == *theirs)
@@ -166,14 +172,28 @@ impl Global {
     /// Ends the session and begins another: at once, unless that happened too often.
     pub(super) fn restart(&mut self, node: &Atom) {
         self.cancel_session(node, None);
+        if self.known.contains_key(node) {
+            self.restarts.remove(node);
+            return;
+        }
         let count = self.restarts.entry(node.clone()).or_default();
         *count = count.saturating_add(1);
         if *count <= QUICK_RESTARTS {
             self.begin_session(node);
             return;
         }
-        let after = Duration::from_millis(100 << (*count - QUICK_RESTARTS).min(6)).min(LONGEST_RESTART);
+        let most = 100 << (*count - QUICK_RESTARTS).min(6);
+        // Both sides should not begin at the same time for ever.
+        let after = Duration::from_millis(most / 2 + self.below(most / 2)).min(LONGEST_RESTART);
         self.emit(Effect::Timer { timer: Timer::Restart(node.clone()), after });
+    }
+
+    /// The pause before another session is over.
+    pub(super) fn restart_now(&mut self, node: &Atom) {
+        match self.known.contains_key(node) {
+            true => drop(self.restarts.remove(node)),
+            false => self.begin_session(node),
+        }
     }
 
     /// Ends the session with its lock; `unlock` is sent while the lock is still held.
@@ -247,7 +267,9 @@ impl Global {
         while let Some(theirs) = resolving.left.pop_front() {
             match self.names.get(&theirs.name) {
                 None => resolving.ours.push(Operation::Insert(theirs)),
-                Some(entry) if entry.pid == theirs.pid || !decides => {}
+                // Those who are on one side only need not have it, and we may lose it before we are through.
+                Some(entry) if entry.pid == theirs.pid => resolving.ours.push(Operation::Insert(theirs)),
+                Some(_) if !decides => {}
                 Some(entry) => {
                     let name = theirs.name.clone();
                     let ours = Registration { name, pid: entry.pid.clone(), method: entry.method.clone() };
@@ -344,8 +366,6 @@ impl Global {
         for (member, _) in &members[1..] {
             self.emit(Effect::Introduce(member.clone()));
         }
-        let own = self.own.clone();
-        self.apply(&own, &operations, &external, requester.as_ref());
         for (member, _) in &members[1..] {
             self.end_session(member);
         }
@@ -376,12 +396,15 @@ impl Global {
         self.cancel_session(node, Some(ours));
         self.restarts.remove(node);
         self.add_known(members);
+        let own = self.own.clone();
+        self.apply(&own, &operations, &external, requester.as_ref());
         self.synced.insert(node.clone());
         self.is_settled(node);
     }
 
     /// The session is over because the node is known in another way.
     fn end_session(&mut self, node: &Atom) {
+        self.restarts.remove(node);
         self.cancel_session(node, Some(Vec::new()));
     }
 
@@ -443,7 +466,8 @@ impl Global {
             }
         }
         if !added.is_empty() {
-            self.begin_checks();
+            self.stir_checks();
+            self.compare_names_soon();
         }
         added
     }
@@ -452,5 +476,8 @@ impl Global {
         self.synced.insert(node.clone());
         self.is_settled(node);
         self.end_session(node);
+        if !self.known.contains_key(node) {
+            self.stir_checks();
+        }
     }
 }

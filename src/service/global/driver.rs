@@ -52,6 +52,7 @@ pub(super) enum Ask {
     Sync { done: oneshot::Sender<Outcome> },
     Unreachable(Atom),
     Resolved { peer: Atom, tag: i64, verdict: Verdict },
+    Answered { id: u64, answer: Option<Term> },
 }
 
 /// What the node keeps of its name server.
@@ -201,6 +202,9 @@ impl Driver {
             Ask::Unreachable(node) => {
                 self.step(|machine| machine.unreachable(&node));
             }
+            Ask::Answered { id, answer } => {
+                self.step(|machine| machine.answer(id, answer));
+            }
             Ask::Resolved { peer, tag, verdict } => {
                 self.step(|machine| machine.resolved_one(&peer, tag, verdict));
             }
@@ -333,7 +337,17 @@ impl Driver {
                     false => self.node.signal_if_connected(&to, control, Some(&bytes)),
                 }
             }
-            Effect::Call { id, role, node, request } => self.call(id, role, node, &request),
+            Effect::Call { id, node, connect: false, .. } if self.node.peers.link(&node).is_none() => {
+                let _ = self.service.ask(Ask::Answered { id, answer: None });
+            }
+            Effect::Call { id, role, node, request, .. } => self.call(id, role, node, &request),
+            Effect::Names { id, node } => {
+                let (inner, service) = (self.node.clone(), self.service.clone());
+                self.tasks.spawn(async move {
+                    let answer = resolve::names_of(&inner, &node).await;
+                    let _ = service.ask(Ask::Answered { id, answer });
+                });
+            }
             Effect::Watch { watch, pid } => {
                 let reference = self.node.monitor(&self.server, Watched::Pid(pid), None);
                 self.watched.insert(reference.clone(), watch);
@@ -390,7 +404,10 @@ impl Driver {
 
     /// Connects to a member that others brought in, and says that we are in step.
     fn introduce(&mut self, node: Atom) {
-        let pause = self.pause(&node);
+        let pause = match self.node.peers.link(&node) {
+            Some(_) => Duration::ZERO,
+            None => self.pause(&node),
+        };
         let (inner, service, dials) = (self.node.clone(), self.service.clone(), self.dials.clone());
         let from = self.pid(Role::Server);
         self.tasks.spawn(async move {

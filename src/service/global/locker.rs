@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use super::attempt::{Attempt, Progress, Release};
-use super::machine::{Calls, Effect, Global, Purpose, Role, Timer};
+use super::calls::{Calls, Purpose};
+use super::machine::{Effect, Global, Role, Timer};
 use super::wire;
 use crate::term::{Atom, Pid, Term};
 
@@ -191,7 +192,7 @@ impl Global {
                 match attempt.answered(self, &calls) {
                     Progress::Working => self.locker.state = State::Locking { him, first, attempt },
                     Progress::Refused => self.locker_failed(&him, first),
-                    Progress::Taken => self.locker_taken(him, first),
+                    Progress::Taken => self.locker_taken(him, first, attempt.held()),
                 }
             }
             State::Releasing(mut release) => match release.answered(self) {
@@ -202,10 +203,8 @@ impl Global {
         }
     }
 
-    fn locker_taken(&mut self, him: Candidate, first: bool) {
-        let mut nodes = vec![self.own.clone()];
-        nodes.extend(first.then(|| him.node.clone()));
-        nodes.extend(self.known.keys().cloned());
+    /// `nodes` are locked; whom we know may have changed since they were asked.
+    fn locker_taken(&mut self, him: Candidate, first: bool, nodes: Vec<Atom>) {
         self.locker_tell(&him, true);
         match first {
             true => {
@@ -316,7 +315,8 @@ impl Global {
 
     #[cfg(test)]
     pub(super) fn locker_is_idle(&self) -> bool {
-        matches!(self.locker.state, State::Idle)
+        let locker = &self.locker;
+        matches!(locker.state, State::Idle) && locker.candidates.is_empty() && locker.waiting.is_empty()
     }
 }
 

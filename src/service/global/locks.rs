@@ -6,7 +6,7 @@
 
 use foldhash::HashMap;
 
-use crate::term::{Pid, Term};
+use crate::term::{Atom, Pid, Term};
 
 /// Locks at one time.
 const MAX_LOCKS: usize = 1 << 16;
@@ -92,6 +92,12 @@ impl Locks {
         }
         self.watches.remove(&watch);
         Some(watch)
+    }
+
+    /// The watches on holders of this node.
+    pub(super) fn watches_of(&self, node: &Atom) -> Vec<u64> {
+        let holders = self.table.values().flat_map(|lock| &lock.holders);
+        holders.filter(|(pid, _)| pid.node == *node).map(|(_, watch)| *watch).collect()
     }
 
     /// A holder is gone. Gives the resource if nobody holds that any more.

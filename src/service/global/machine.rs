@@ -11,12 +11,15 @@ use std::time::Duration;
 
 use foldhash::{HashMap, HashSet};
 
+use super::calls::{Calls, Purpose};
+use super::checks::Checks;
 use super::connect::Session;
 use super::locker::Locker;
 use super::locks::{Locks, Set};
 use super::names::Names;
 use super::partition::{Losses, Overlap};
 use super::registrar::{Registrar, Request};
+use super::repair::Trust;
 use super::wire::{self, Registration, Told};
 use crate::node::config::Overlap as Wish;
 use crate::term::{Atom, Pid, Term};
@@ -47,8 +50,10 @@ pub(crate) enum Timer {
     Restart(Atom),
     /// Time to ask whether others still have a node that we lost.
     Witness(Atom),
-    /// Time to compare whom we and another member know.
-    Check,
+    /// Time to compare whom we and others know.
+    Check(u64),
+    /// Time to compare the names that we and others have.
+    Names,
 }
 
 /// What the driver has to do.
@@ -56,8 +61,11 @@ pub(crate) enum Timer {
 pub(crate) enum Effect {
     /// Send to the name server of a node. Without `connect` it may be dropped when there is no connection.
     Send { role: Role, to: Atom, message: Term, connect: bool },
-    /// Ask the name server of a node, and report the answer, or that there will be none, to [`Global::answer`].
-    Call { id: u64, role: Role, node: Atom, request: Term },
+    /// Ask the name server of a node, and report the answer, or that there will be none, to [`Global::answer`]. Without
+    /// `connect` there is none when there is no connection.
+    Call { id: u64, role: Role, node: Atom, request: Term, connect: bool },
+    /// Ask a node for its table of names, with its methods; the answer comes as that to a call.
+    Names { id: u64, node: Atom },
     /// Report the end of this process to [`Global::down`].
     Watch { watch: u64, pid: Pid },
     /// No longer.
@@ -98,24 +106,6 @@ pub(crate) enum Verdict {
     Failed,
 }
 
-/// Several calls that belong together.
-#[derive(Debug)]
-pub(super) struct Calls {
-    pub(super) what: Purpose,
-    waiting: usize,
-    /// Who answered what. Nodes that are gone did not.
-    pub(super) answers: Vec<(Atom, Term)>,
-}
-
-/// What calls are for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Locker,
-    Registrar,
-    Witness(Atom),
-    Check(Atom),
-}
-
 /// Whether two sets of names are one: who waits for it.
 struct Syncing {
     ticket: u64,
@@ -147,11 +137,17 @@ pub(crate) struct Global {
     pub(super) locker: Locker,
     pub(super) registrar: Registrar,
     pub(super) losses: Losses,
+    pub(super) checks: Checks,
+    pub(super) trust: Trust,
+    /// With those of all members, not of a few.
+    pub(super) compare_all: bool,
+    /// How often in a row the names were made equal.
+    pub(super) repairs: u32,
     syncing: Vec<Syncing>,
-    calls: HashMap<u64, u64>,
-    call_nodes: HashMap<u64, Atom>,
-    groups: HashMap<u64, Calls>,
-    ready: VecDeque<Calls>,
+    pub(super) calls: HashMap<u64, u64>,
+    pub(super) call_nodes: HashMap<u64, Atom>,
+    pub(super) groups: HashMap<u64, Calls>,
+    pub(super) ready: VecDeque<Calls>,
     numbers: u64,
     random: u64,
     notes: HashSet<(Atom, &'static str)>,
@@ -192,6 +188,10 @@ impl Global {
             locker: Locker::default(),
             registrar: Registrar::default(),
             losses: Losses::new(seed),
+            checks: Checks::default(),
+            trust: Trust::Sure,
+            compare_all: false,
+            repairs: 0,
             syncing: Vec::new(),
             calls: HashMap::default(),
             call_nodes: HashMap::default(),
@@ -230,7 +230,8 @@ impl Global {
                 Purpose::Locker => self.locker_answered(calls),
                 Purpose::Registrar => self.registrar_answered(calls),
                 Purpose::Witness(node) => self.witnessed(&node, calls),
-                Purpose::Check(member) => self.checked(&member, &calls),
+                Purpose::Check => self.checked(&calls),
+                Purpose::Names => self.names_compared(&calls),
             }
         }
     }
@@ -281,6 +282,11 @@ impl Global {
     pub(crate) fn node_up(&mut self, node: Atom) {
         self.connected.insert(node.clone());
         if self.member {
+            self.stir_checks();
+            if self.known.contains_key(&node) {
+                // It need not wait until we would have connected to it.
+                self.send(&node, wire::in_sync(&self.own));
+            }
             self.begin_session(&node);
         } else {
             // Without a part in `global`: the peer need not wait for us (protocol section 9.4, mode A).
@@ -322,6 +328,7 @@ impl Global {
         if !self.member {
             return;
         }
+        self.checks.spoke(from);
         match told {
             Told::InitConnect { version, tag, node, locker } => self.init_connect(node, version, tag, locker),
             Told::InitConnectAck { node, ours, theirs } => self.init_connect_ack(&node, &ours, &theirs),
@@ -445,6 +452,10 @@ impl Global {
             self.note(by, "registered more names than this node keeps");
             return;
         }
+        if *node != self.own && !self.known.contains_key(node) && external.is_none() {
+            // Not all members need to find its node in the same state.
+            self.doubt_names();
+        }
         self.delete(&registration.name);
         let watch = self.number();
         self.emit(Effect::Watch { watch, pid: registration.pid.clone() });
@@ -460,50 +471,16 @@ impl Global {
     /// A watched process is gone: its name or lock is, too.
     pub(crate) fn down(&mut self, watch: u64) {
         if let Some(name) = self.names.watched(watch).cloned() {
-            self.names.remove(&name);
+            let node = self.names.remove(&name).map(|entry| entry.pid.node);
+            if node.is_some_and(|node| self.known.contains_key(&node) && !self.connected.contains(&node)) {
+                // Others may have reached that member.
+                self.doubt_names_a_little();
+            }
         } else if let Some(resource) = self.locks.down(watch) {
             if resource.is_atom("global") {
                 self.lock_died = true;
+                self.doubt_names();
             }
-        }
-    }
-
-    /// Asks each of the nodes; ourselves at once.
-    pub(super) fn ask_all(&mut self, what: Purpose, role: Role, nodes: Vec<Atom>, request: &Term) {
-        let group = self.number();
-        let mut calls = Calls { what, waiting: 0, answers: Vec::new() };
-        for node in nodes {
-            if node == self.own {
-                let pid = if role == Role::Locker { &self.locker_pid } else { &self.registrar_pid };
-                let pid = pid.clone();
-                calls.answers.extend(self.call(&pid, request).map(|answer| (node, answer)));
-                continue;
-            }
-            if !self.known.contains_key(&node) && !self.connected.contains(&node) {
-                // Lost meanwhile: to connect again would bring in a node that has forgotten what it agreed to.
-                continue;
-            }
-            let id = self.number();
-            self.calls.insert(id, group);
-            self.call_nodes.insert(id, node.clone());
-            calls.waiting += 1;
-            self.emit(Effect::Call { id, role, node, request: request.clone() });
-        }
-        match calls.waiting {
-            0 => self.ready.push_back(calls),
-            _ => drop(self.groups.insert(group, calls)),
-        }
-    }
-
-    /// A call was answered; or it never will be, because the node or its name server is gone.
-    pub(crate) fn answer(&mut self, call: u64, answer: Option<Term>) {
-        let Some(group) = self.calls.remove(&call) else { return };
-        let node = self.call_nodes.remove(&call);
-        let Some(calls) = self.groups.get_mut(&group) else { return };
-        calls.answers.extend(node.zip(answer));
-        calls.waiting -= 1;
-        if calls.waiting == 0 {
-            self.ready.extend(self.groups.remove(&group));
         }
     }
 
@@ -512,9 +489,10 @@ impl Global {
             Timer::Locker(number) => self.locker_timer(number),
             Timer::Patience(number) => self.locker_lost_patience(number),
             Timer::Registrar(number) => self.registrar_timer(number),
-            Timer::Restart(node) => self.begin_session(&node),
+            Timer::Restart(node) => self.restart_now(&node),
             Timer::Witness(node) => self.seek_witnesses(node),
-            Timer::Check => self.check_members(),
+            Timer::Check(number) => self.check_members(number),
+            Timer::Names => self.compare_names(),
         }
     }
 
@@ -548,6 +526,26 @@ impl Global {
         for ticket in done {
             self.emit(Effect::Done { ticket, outcome: Outcome::Yes });
         }
+    }
+
+    /// What is not at rest, or kept although it is over.
+    #[cfg(test)]
+    pub(super) fn unrest(&self) -> Option<String> {
+        let kept = [
+            ("locks", self.locks.len()),
+            ("sessions", self.sessions.len()),
+            ("early", self.early.len()),
+            ("restarts", self.restarts.len()),
+            ("calls", self.calls.len()),
+            ("call_nodes", self.call_nodes.len()),
+            ("groups", self.groups.len()),
+            ("ready", self.ready.len()),
+            ("syncing", self.syncing.len()),
+            ("losses", self.losses.len()),
+            ("locker", usize::from(!self.locker_is_idle())),
+            ("registrar", usize::from(!self.registrar_is_idle())),
+        ];
+        kept.iter().find(|(_, count)| *count > 0).map(|(what, count)| format!("{what}: {count}"))
     }
 
     /// What a name stands for.

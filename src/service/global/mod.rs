@@ -5,9 +5,13 @@
 //! is no member: it asks a connected member by rpc ([`client`]), as C nodes do.
 
 mod attempt;
+mod calls;
+mod checks;
 mod client;
 mod connect;
 mod driver;
+#[cfg(test)]
+mod healing;
 mod locker;
 mod locks;
 mod locks_api;
@@ -16,6 +20,7 @@ mod names;
 mod names_api;
 mod partition;
 mod registrar;
+mod repair;
 mod resolve;
 #[cfg(test)]
 mod simulation;
@@ -27,4 +32,5 @@ pub use locks_api::GlobalLock;
 pub use resolve::Resolve;
 
 pub(crate) use driver::{start, Service};
+pub(crate) use names_api::table;
 pub(crate) use resolve::builtin;

@@ -108,6 +108,12 @@ impl Names {
         Some(entry)
     }
 
+    /// The watches on processes of this node.
+    pub(super) fn watches_of(&self, node: &Atom) -> Vec<u64> {
+        let entries = self.entries.values().filter(|entry| entry.pid.node == *node);
+        entries.map(|entry| entry.watch).collect()
+    }
+
     /// The name that this watch is for.
     pub(super) fn watched(&self, watch: u64) -> Option<&Term> {
         self.watches.get(&watch)

@@ -26,6 +26,15 @@ pub(super) fn service(node: &Arc<Inner>) -> &Service {
     &crate::service::services(node).global
 }
 
+/// The names of this node, as `ets:tab2list(global_names)` gives them.
+pub(crate) fn table(node: &Arc<Inner>) -> Option<Term> {
+    let names = service(node).machine.lock().as_ref()?.names.registrations();
+    // The reference of the monitor, which is of no use elsewhere.
+    let monitor = Term::from(&node.make_ref());
+    let row = |name: &Term| Term::tuple(name.as_tuple().into_iter().flatten().chain([&monitor]).cloned());
+    Some(names.as_list().unwrap_or_default().iter().map(row).collect())
+}
+
 impl Inner {
     async fn global_change(self: Arc<Self>, request: Request) -> Result<bool> {
         let (done, outcome) = oneshot::channel();

@@ -5,12 +5,13 @@
 //! leaves, and the BEAMs stay together.
 //! Always true: the loss of a connection that we were told to end is not reported.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use foldhash::HashMap;
 
-use super::machine::{Calls, Effect, Global, Purpose, Role, Timer};
+use super::calls::{Calls, Purpose};
+use super::machine::{Effect, Global, Role, Timer};
 use super::wire;
 use crate::node::config::Overlap as Wish;
 use crate::term::{Atom, Term};
@@ -21,13 +22,6 @@ const MAX_REPORTS: usize = 4096;
 const BROKEN: Duration = Duration::from_secs(1);
 /// Members that are asked whether they still have the one that we lost.
 const WITNESSES: usize = 8;
-
-/// Between two looks at whom another member knows.
-const CHECK: Duration = Duration::from_secs(20);
-/// The same while there is a difference, which a node that is just joining makes as well.
-const CHECK_AGAIN: Duration = Duration::from_secs(5);
-/// Looks in a row that must find the same difference.
-const CERTAIN: u32 = 4;
 
 /// What is done about partitions that overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,22 +65,9 @@ pub(super) struct Losses {
     /// Members that we lost and ask others about.
     missing: BTreeSet<Atom>,
     life: i64,
-    /// A check is due.
-    checking: bool,
-    /// Nodes of which we and other members think differently, and how many checks in a row said so.
-    doubted: BTreeMap<Atom, u32>,
 }
 
 impl Losses {
-    /// Until the next check.
-    fn next_check(&self) -> Duration {
-        if self.doubted.is_empty() {
-            CHECK
-        } else {
-            CHECK_AGAIN
-        }
-    }
-
     pub(super) fn new(seed: u64) -> Losses {
         Losses {
             reports: HashMap::default(),
@@ -94,14 +75,23 @@ impl Losses {
             removing: BTreeSet::new(),
             missing: BTreeSet::new(),
             life: (seed >> 5) as i64,
-            checking: false,
-            doubted: BTreeMap::new(),
         }
+    }
+
+    /// What is under way.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.removing.len() + self.missing.len()
     }
 
     /// Whether a member was lost that others may still have.
     pub(super) fn in_doubt(&self) -> bool {
         !self.missing.is_empty()
+    }
+
+    /// Whether the connection to this node is about to end.
+    pub(super) fn is_removing(&self, node: &Atom) -> bool {
+        self.removing.contains(node)
     }
 
     /// Whether a report is new. It is remembered.
@@ -122,15 +112,26 @@ impl Losses {
 }
 
 impl Global {
-    /// A visible node went down; locks and names of its processes have gone before.
+    /// A visible node went down, and with it the locks and names of its processes: also those for which it asked over the
+    /// connection that is gone, and which are watched over the next one already.
     pub(crate) fn node_down(&mut self, node: &Atom, loss: Loss) {
+        for watch in self.locks.watches_of(node) {
+            self.emit(Effect::Unwatch { watch });
+            self.down(watch);
+        }
         self.connected.remove(node);
+        self.checks.gone(node);
         self.lose(node, Some(loss));
     }
 
     /// A node that others brought in cannot be reached.
     pub(crate) fn unreachable(&mut self, node: &Atom) {
-        if self.connected.contains(node) || !self.known.contains_key(node) {
+        if !self.known.contains_key(node) {
+            return;
+        }
+        if self.connected.contains(node) {
+            // It connected to us meanwhile.
+            self.send(node, wire::in_sync(&self.own));
             return;
         }
         self.log(true, format!("global: {} failed to connect to {node}", self.own));
@@ -142,8 +143,8 @@ impl Global {
         let was_member = self.known.contains_key(node) || self.sessions.contains_key(node);
         self.cancel_session(node, None);
         self.restarts.remove(node);
-        self.known.remove(node);
-        self.synced.remove(node);
+        self.stir_checks();
+        self.forget(node);
         self.is_settled(node);
         let Some(loss) = loss else {
             self.losses.removing.insert(node.clone());
@@ -165,6 +166,18 @@ impl Global {
                 }
             }
             Overlap::Leave => {}
+        }
+    }
+
+    /// It is no member any more; the names of its processes come back with it.
+    pub(super) fn forget(&mut self, node: &Atom) {
+        if self.known.remove(node).is_some() {
+            self.doubt_names_a_little();
+        }
+        self.synced.remove(node);
+        for watch in self.names.watches_of(node) {
+            self.emit(Effect::Unwatch { watch });
+            self.down(watch);
         }
     }
 
@@ -232,7 +245,7 @@ impl Global {
     }
 
     /// Forgets a node whose connection is about to end.
-    fn remove(&mut self, node: &Atom) {
+    pub(super) fn remove(&mut self, node: &Atom) {
         let connected = self.connected.contains(node);
         self.lose(node, None);
         if !connected {
@@ -268,47 +281,6 @@ impl Global {
             format!("global: {witness} still has {node}, which we lost: we leave, to prevent overlapping partitions"),
         );
         self.leave();
-    }
-
-    /// Do we and another member know the same nodes? Losses that cross each other may leave two members that have never
-    /// heard of each other.
-    pub(super) fn check_members(&mut self) {
-        let known: Vec<Atom> =
-            self.known.keys().filter(|known| self.connected.contains(*known)).cloned().collect();
-        self.losses.checking = !self.known.is_empty();
-        if known.is_empty() {
-            return;
-        }
-        self.emit(Effect::Timer { timer: Timer::Check, after: self.losses.next_check() });
-        let quiet = self.sessions.is_empty() && !self.losses.in_doubt();
-        if self.overlap == Overlap::Leave && quiet {
-            let one = known[self.below(known.len() as u64) as usize].clone();
-            self.ask_all(Purpose::Check(one.clone()), Role::Server, vec![one], &Term::atom("get_known"));
-        }
-    }
-
-    pub(super) fn checked(&mut self, member: &Atom, calls: &Calls) {
-        let Some((_, answer)) = calls.answers.first() else { return };
-        let theirs = answer.as_list().unwrap_or_default().iter().filter_map(Term::as_atom).cloned();
-        let theirs: BTreeSet<Atom> = theirs.chain([member.clone()]).collect();
-        let ours: BTreeSet<Atom> = self.known.keys().cloned().chain([self.own.clone()]).collect();
-        let differ: BTreeSet<Atom> = ours.symmetric_difference(&theirs).cloned().collect();
-        self.losses.doubted.retain(|node, _| differ.contains(node));
-        for node in differ {
-            *self.losses.doubted.entry(node).or_default() += 1;
-        }
-        let certain = self.losses.doubted.iter().find(|(_, times)| **times >= CERTAIN);
-        let Some((node, _)) = certain.map(|(node, times)| (node.clone(), *times)) else { return };
-        self.losses.doubted.clear();
-        self.log(true, format!("global: {member} and we do not agree whether {node} is a member: we leave"));
-        self.leave();
-    }
-
-    /// Looks after the members from now on, if that is not done already.
-    pub(super) fn begin_checks(&mut self) {
-        if self.overlap == Overlap::Leave && !std::mem::replace(&mut self.losses.checking, true) {
-            self.emit(Effect::Timer { timer: Timer::Check, after: CHECK });
-        }
     }
 
     /// Leaves the cluster: all members see us go at once.

@@ -7,7 +7,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::attempt::{Attempt, Progress, Release};
-use super::machine::{Calls, Effect, Global, Outcome, Purpose, Role, Timer};
+use super::calls::{Calls, Purpose};
+use super::machine::{Effect, Global, Outcome, Role, Timer};
 use super::wire::{self, Registration};
 use crate::term::{Atom, Pid, Term};
 
@@ -29,7 +30,8 @@ pub(crate) enum Request {
 #[derive(Debug)]
 struct Asked {
     ticket: u64,
-    request: Request,
+    /// `None`: the tables of all members are to be made equal.
+    request: Option<Request>,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +43,11 @@ enum State {
         nodes: Vec<Atom>,
         attempt: Attempt,
         times: u32,
+    },
+    /// The tables of all are asked for.
+    Comparing {
+        asked: Asked,
+        nodes: Vec<Atom>,
     },
     Changing {
         asked: Asked,
@@ -71,8 +78,16 @@ impl Global {
             self.emit(Effect::Done { ticket, outcome: Outcome::Full });
             return;
         }
-        self.registrar.waiting.push_back(Asked { ticket, request });
+        self.registrar.waiting.push_back(Asked { ticket, request: Some(request) });
         self.registrar_next();
+    }
+
+    /// The tables of the members differ.
+    pub(super) fn repair_names(&mut self) {
+        if self.registrar.waiting.iter().all(|asked| asked.request.is_some()) {
+            self.registrar.waiting.push_back(Asked { ticket: 0, request: None });
+            self.registrar_next();
+        }
     }
 
     fn registrar_next(&mut self) {
@@ -132,6 +147,17 @@ impl Global {
                     }
                 }
             }
+            State::Comparing { asked, nodes } => {
+                let changes = self.name_changes(&calls);
+                if !changes.is_empty() {
+                    self.log(
+                        false,
+                        format!("global: {} names that differed between members are mended", changes.len()),
+                    );
+                }
+                self.registrar.state = State::Changing { asked, nodes };
+                self.ask_each(Purpose::Registrar, Role::Registrar, changes);
+            }
             State::Changing { asked, nodes } => self.registrar_release(asked.ticket, Outcome::Yes, nodes),
             State::Releasing { ticket, outcome, mut release } => match release.answered(self) {
                 true => {
@@ -153,20 +179,25 @@ impl Global {
     /// The names are locked everywhere.
     fn registrar_change(&mut self, asked: Asked, nodes: Vec<Atom>) {
         let change = match &asked.request {
-            Request::Register { name, pid, .. }
+            None => {
+                self.registrar.state = State::Comparing { asked, nodes: nodes.clone() };
+                self.ask_names(Purpose::Registrar, nodes);
+                return;
+            }
+            Some(Request::Register { name, pid, .. })
                 if self.names.get(name).is_some() || self.names.has_pid(pid) =>
             {
                 Err(Outcome::No)
             }
-            Request::Register { name, pid, method } | Request::Reregister { name, pid, method } => {
+            Some(Request::Register { name, pid, method } | Request::Reregister { name, pid, method }) => {
                 let new = Registration { name: name.clone(), pid: pid.clone(), method: method.clone() };
                 match self.names.has_room(&new, false) {
                     true => Ok(wire::info("register", [name.clone(), pid.into(), method.clone()])),
                     false => Err(Outcome::Full),
                 }
             }
-            Request::Unregister { name } if self.names.get(name).is_none() => Err(Outcome::Yes),
-            Request::Unregister { name } => Ok(wire::info("unregister", [name.clone()])),
+            Some(Request::Unregister { name }) if self.names.get(name).is_none() => Err(Outcome::Yes),
+            Some(Request::Unregister { name }) => Ok(wire::info("unregister", [name.clone()])),
         };
         match change {
             Ok(change) => {

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// One answer at a time comes here.
 const LIMITS: Limits = Limits { bytes: 1 << 20, count: 16, overflow: Overflow::Drop };
 
+/// A table of names comes here.
+const NAMES_LIMITS: Limits = Limits { bytes: 64 << 20, count: 16, overflow: Overflow::Drop };
+
 /// What happens when a name is found registered for two processes, as two parts of a cluster become one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Resolve {
@@ -97,6 +100,20 @@ pub(super) async fn ask(
         Ok(Ok(Some(value))) if value.as_pid() == Some(&ours) => Verdict::Ours,
         Ok(Ok(Some(_))) => Verdict::Neither,
         _ => Verdict::Failed,
+    }
+}
+
+/// The table of names of a node, `ets:tab2list(global_names)`; `None` if it did not come.
+pub(super) async fn names_of(node: &Arc<Inner>, at: &Atom) -> Option<Term> {
+    let process = node.processes.create(NAMES_LIMITS).ok()?;
+    let args = [Term::atom("global_names")].into_iter().collect();
+    let asked = call(node, &process, at, "ets", "tab2list", args);
+    let value = tokio::time::timeout(PATIENCE, asked).await;
+    node.end(&process, bytes::Bytes::from_static(crate::node::links::NORMAL));
+    match value.ok()?.ok()? {
+        Some(table) => Some(table),
+        // A node without such a table cannot be compared, and need not be asked again.
+        None => node.peers.link(at).map(|_| Term::atom("undefined")),
     }
 }
 
