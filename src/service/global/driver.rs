@@ -171,22 +171,24 @@ impl Driver {
     }
 
     /// Runs the machine, then does what it wants.
-    fn step<T>(&mut self, run: impl FnOnce(&mut Global) -> T) -> Option<T> {
-        let (result, effects) = {
-            let mut machine = self.service.machine.lock();
-            let machine = machine.as_mut()?;
-            let locker = self.node.pid_of(&self.locker);
-            if *machine.locker_pid() != locker {
-                // The node got its name, or another one.
-                machine.rename(self.node.name(), locker, self.node.pid_of(&self.registrar));
-            }
-            let result = run(machine);
-            (result, machine.effects())
-        };
+    fn step(&mut self, run: impl FnOnce(&mut Global)) {
+        let Some(((), effects)) = self.decide(run) else { return };
         for effect in effects {
             self.perform(effect);
         }
-        Some(result)
+    }
+
+    /// Runs the machine; gives what it wants.
+    fn decide<T>(&self, run: impl FnOnce(&mut Global) -> T) -> Option<(T, Vec<Effect>)> {
+        let mut machine = self.service.machine.lock();
+        let machine = machine.as_mut()?;
+        let locker = self.node.pid_of(&self.locker);
+        if *machine.locker_pid() != locker {
+            // The node got its name, or another one.
+            machine.rename(self.node.name(), locker, self.node.pid_of(&self.registrar));
+        }
+        let result = run(machine);
+        Some((result, machine.effects()))
     }
 
     fn asked(&mut self, ask: Ask) {
@@ -248,9 +250,14 @@ impl Driver {
         };
         if let Some((caller, mut request)) = gen::call(message.payload()) {
             let Some(request) = request.term().filter(|_| caller.pid.node == from) else { return };
-            let answer = self.step(|machine| machine.call(&caller.pid, &request)).flatten();
+            let decided = self.decide(|machine| machine.call(&caller.pid, &request));
+            let Some((answer, effects)) = decided else { return };
+            // The whole cluster waits for the answer, and nobody for the watch on a holder.
             if let Some(Ok(answer)) = answer.map(|answer| answer.to_bytes()) {
                 caller.reply(&self.node, &self.server, &answer);
+            }
+            for effect in effects {
+                self.perform(effect);
             }
         } else if let Ok(term) = message.term() {
             self.step(|machine| machine.message(&from, &term));
