@@ -142,6 +142,7 @@ impl Request {
 
     /// Ends the call with `value` (one encoded term).
     pub fn reply(mut self, value: &[u8]) -> Result<()> {
+        self.check_forked()?;
         crate::term::validate(value, &[])?;
         let reason = match &self.kind {
             RequestKind::Spawn | RequestKind::Cast => Bytes::from_static(NORMAL),
@@ -161,6 +162,7 @@ impl Request {
     /// Ends the call with an exception: `reason` is one encoded term, `stack` an encoded list of
     /// `{Module, Function, ArityOrArgs, Location}`. An empty one stands for the function itself, which a BEAM always names.
     pub fn fail(mut self, class: Class, reason: &[u8], stack: &[u8]) -> Result<()> {
+        self.check_forked()?;
         crate::term::validate(reason, &[])?;
         crate::term::validate(stack, &[])?;
         let own = match list_length(stack) {
@@ -260,6 +262,14 @@ impl Request {
         self.process.take()
     }
 
+    /// A forked child shares the connections of its parent, and must not say anything on them.
+    fn check_forked(&self) -> Result<()> {
+        match self.inner.runtime.is_forked() {
+            true => Err(Error::Forked),
+            false => Ok(()),
+        }
+    }
+
     fn end(&mut self, reason: Bytes) -> Result<()> {
         match self.process.take() {
             Some(process) if process.is_alive() => {
@@ -273,8 +283,11 @@ impl Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            self.inner.end(&process, Bytes::from_static(b"\x77\x06killed"));
+        let Some(process) = self.process.take() else { return };
+        match self.check_forked() {
+            Ok(()) => self.inner.end(&process, Bytes::from_static(b"\x77\x06killed")),
+            // Its locks may be held for ever.
+            Err(_) => std::mem::forget(process),
         }
     }
 }

@@ -154,6 +154,29 @@ class Forks(unittest.TestCase):
         self.assertEqual((ended.code, ended.err), (0, ""), ended)
         self.assertEqual(ended.out.split("\n")[:6], ["forked"] * 4 + ["alive", "0 parent"], ended)
 
+    def test_a_child_says_nothing_to_the_callers_of_its_parent(self) -> None:
+        code = HEAD + (
+            "kept = []\n"
+            "@node.export('m')\n"
+            "def keep():\n"
+            "    kept.append(erlnode.current_request()); return erlnode.NO_REPLY\n"
+            f"caller = Node(sys.argv[2], cookie={COOKIE!r}); asking = caller.mailbox()\n"
+            "calls = [asking.rpc_request(node.name, 'm', 'keep', []) for _ in range(3)]\n"
+            "while len(kept) < 3: pass\n"
+            "pid = os.fork()\n"
+            "if pid == 0:\n"
+            "    for use in (lambda: kept[0].reply(1), lambda: kept[1].fail(1)):\n"
+            "        try: use()\n"
+            "        except erlnode.ForkedError: print('forked', flush=True)\n"
+            "    kept.clear(); sys.exit(0)\n"
+            "os.waitpid(pid, 0)\n"
+            "for request in kept: request.reply(5)\n"
+            "print(*(call.result(5) for call in calls), flush=True)\n"
+            "asking.close(); box.close(); caller.stop(); node.stop()\n"
+        )
+        ended = run(code, name(), name("caller"), env={"PYTHONWARNINGS": "ignore::DeprecationWarning"})
+        self.assertEqual((ended.code, ended.err, ended.out), (0, "", "forked\nforked\n5 5 5\n"), ended)
+
     def test_multiprocessing_by_fork_works_beside_a_node(self) -> None:
         code = HEAD + (
             "import multiprocessing\n"
