@@ -37,15 +37,6 @@ Options options(int argc, char **argv) {
     return options;
 }
 
-// The server ends when SIGTERM or SIGINT arrives: those who wait in its mailbox are woken.
-void close_on_signal(const sigset_t &signals, erln_mailbox box) {
-    std::thread([signals, box] {
-        int signal;
-        sigwait(&signals, &signal);
-        erln_mailbox_close(box);
-    }).detach();
-}
-
 void answer(erlnode::Call &call, std::int64_t value) {
     std::int64_t x, y;
     erlnode::Reader &request = call.request();
@@ -114,9 +105,13 @@ int main(int argc, char **argv) try {
         .function(calc, "factorial", 1, factorial)
         .function(calc, "fail", 1, fail);
     server.export_functions(box);
-    close_on_signal(signals, box.get());
+    std::thread serving([&] { server.run(box); });
     std::cout << "ready " << node.name() << std::endl;
-    server.run(box);
+    int signal;
+    sigwait(&signals, &signal);
+    // Whoever waits in the mailbox is woken by its end; it may have ended before.
+    erln_mailbox_close(box.get());
+    serving.join();
     return 0;
 } catch (const std::exception &error) {
     std::cerr << "calc: " << error.what() << std::endl;
