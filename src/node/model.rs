@@ -359,6 +359,8 @@ fn last_element(payload: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     /// SplitMix64.
     fn random(state: &mut u64) -> u64 {
         *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -369,8 +371,20 @@ mod tests {
     }
 
     #[test]
+    fn what_the_fuzzer_found_agrees_with_the_model() {
+        for line in include_str!("../../tests/fuzz/seeds/node").lines() {
+            let byte = |at: usize| u8::from_str_radix(&line[at..at + 2], 16).expect("hexadecimal digits");
+            let history: Vec<u8> = (0..line.len() / 2).map(|n| byte(2 * n)).collect();
+            super::run(&history);
+        }
+    }
+
+    /// And more, if `ERLNODE_FUZZ_SECONDS` gives it the time.
+    #[test]
     fn five_hundred_histories_agree_with_the_model() {
-        for seed in 0..500 {
+        let seconds = std::env::var("ERLNODE_FUZZ_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+        let (start, time) = (Instant::now(), Duration::from_secs(seconds.unwrap_or(0)));
+        for seed in (0..).take_while(|seed| *seed < 500 || start.elapsed() < time) {
             let mut state = seed;
             let length = 2 * (20 + random(&mut state) % 200);
             let history: Vec<u8> = (0..length).map(|_| random(&mut state) as u8).collect();

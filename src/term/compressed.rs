@@ -4,7 +4,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use flate2::read::ZlibDecoder;
+use flate2::bufread::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use flate2::Compression;
 

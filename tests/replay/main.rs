@@ -19,13 +19,15 @@ const LONGEST: usize = 4096;
 
 /// The targets, each a module with `run` and a test of its name.
 macro_rules! targets {
-    ($($name:ident: $path:literal),* $(,)?) => {
+    ($($(#[$on:meta])? $name:ident: $path:literal),* $(,)?) => {
         $(
+            $(#[$on])?
             #[path = $path]
             mod $name;
         )*
 
         $(
+            $(#[$on])?
             #[test]
             fn $name() {
                 replay(stringify!($name), entries::$name);
@@ -33,7 +35,7 @@ macro_rules! targets {
         )*
 
         mod entries {
-            $(pub use super::$name::run as $name;)*
+            $($(#[$on])? pub use super::$name::run as $name;)*
         }
 
         #[test]
@@ -42,7 +44,7 @@ macro_rules! targets {
             let mut there: Vec<_> = fs::read_dir(folder("targets"))
                 .unwrap()
                 .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-                .filter(|name| !NEEDS_ANOTHER_BUILD.contains(&name.as_str()))
+                .filter(|name| name != MODEL)
                 .collect();
             there.sort();
             assert_eq!(there, here);
@@ -50,13 +52,16 @@ macro_rules! targets {
     };
 }
 
-/// The libei drop-in is built alone, and the model of a node belongs to the unit tests.
-const NEEDS_ANOTHER_BUILD: [&str; 2] = ["ei.rs", "node.rs"];
+/// The model of a node belongs to the unit tests, which run it over histories of their own (`src/node/model.rs`).
+const MODEL: &str = "node.rs";
 
 targets! {
+    #[cfg(feature = "ffi")]
     calls: "../fuzz/targets/calls.rs",
     control: "../fuzz/targets/control.rs",
     decode: "../fuzz/targets/decode.rs",
+    #[cfg(feature = "ei")]
+    ei: "../fuzz/targets/ei.rs",
     epmd: "../fuzz/targets/epmd.rs",
     fragments: "../fuzz/targets/fragments.rs",
     frame: "../fuzz/targets/frame.rs",

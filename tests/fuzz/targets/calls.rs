@@ -23,6 +23,10 @@ use erlnode::ffi::template::erln_template_letters;
 use erlnode::ffi::text::{erln_print, erln_write_erlang};
 use erlnode::ffi::writer::*;
 
+#[cfg(fuzzing)]
+#[path = "../memory.rs"]
+mod memory;
+
 /// Places for mailboxes; each is empty, open or closed.
 const PLACES: usize = 4;
 
@@ -47,8 +51,16 @@ fn node() -> erln_node {
     erln_node { id }
 }
 
+/// The least that a message has on the wire; a call is two bytes of input.
+const MESSAGE: usize = 40;
+
 /// One input: an operation, the place it is about, and sometimes bytes that the rest of the input gives.
 pub fn run(data: &[u8]) {
+    node();
+    crate::memory::within(data.len() / 2 * MESSAGE, || drive(data));
+}
+
+fn drive(data: &[u8]) {
     let mut places: Vec<Place> =
         (0..PLACES).map(|_| Place { id: erln_mailbox { id: 0 }, open: false, queue: Vec::new() }).collect();
     let mut rest = data;

@@ -5,8 +5,16 @@ use bytes::Bytes;
 use erlnode::proto::control::{Control, Names};
 use erlnode::term::Atom;
 
+#[cfg(fuzzing)]
+#[path = "../memory.rs"]
+mod memory;
+
 /// One input.
 pub fn run(data: &[u8]) {
+    crate::memory::within(data.len(), || drive(data));
+}
+
+fn drive(data: &[u8]) {
     let names = Names { ours: Atom::from_static("ours@localhost"), peer: Atom::from_static("peer@localhost") };
     let atoms = [Atom::from_static("cached"), Atom::from_static("peer@localhost")];
     let message = Bytes::copy_from_slice(data);

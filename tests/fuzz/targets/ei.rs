@@ -17,11 +17,19 @@ use erlnode::ei::decode::*;
 use erlnode::ei::print::ei_s_print_term;
 use erlnode::ei::receive::ei_xreceive_msg_tmo;
 
+#[cfg(fuzzing)]
+#[path = "../memory.rs"]
+mod memory;
+
 /// What `MAXATOMLEN_UTF8` promises programs.
 const ATOM: usize = 1021;
 
 /// One input.
 pub fn run(data: &[u8]) {
+    crate::memory::within(data.len(), || drive(data));
+}
+
+fn drive(data: &[u8]) {
     // SAFETY: the term is whole, and each place has the room that libei's documentation asks for.
     if erlnode::term::validate(data, &[]).is_ok_and(|length| length == data.len()) {
         unsafe { decode(data) };

@@ -6,8 +6,16 @@ use erlnode::proto::epmd::{
     names_port, parse_alive2, parse_names, parse_port2, split_request, Answer, Framed, Request, Server,
 };
 
+#[cfg(fuzzing)]
+#[path = "../memory.rs"]
+mod memory;
+
 /// One input.
 pub fn run(data: &[u8]) {
+    crate::memory::within(data.len(), || drive(data));
+}
+
+fn drive(data: &[u8]) {
     let _ = parse_alive2(data);
     let _ = parse_port2(data);
     let _ = parse_names(data);

@@ -9,9 +9,6 @@ use bytes::Bytes;
 use erlnode::proto::flags::Flags;
 use erlnode::proto::header::{AssemblyLimits, PacketReader, Received};
 
-#[cfg(not(fuzzing))]
-use crate::memory;
-
 #[cfg(fuzzing)]
 #[path = "../memory.rs"]
 mod memory;
@@ -48,7 +45,7 @@ fn packet(kind: u8, sequence: u64, fragment: u64, body: &[u8]) -> Bytes {
 
 /// One input: operations of four bytes each.
 pub fn run(data: &[u8]) {
-    let ((), _, peak) = memory::measure(|| drive(data));
+    let ((), _, peak) = crate::memory::measure(|| drive(data));
     // An operation of four bytes makes a fragment of at most 255.
     let arrived = data.len() / 4 * 255;
     assert!(peak <= FACTOR * arrived + SLACK, "{peak} bytes live for {arrived}");

@@ -9,12 +9,20 @@ use erlnode::proto::frame;
 use erlnode::proto::header::{AssemblyLimits, PacketReader, Received};
 use erlnode::term::{Atom, Reader};
 
+#[cfg(fuzzing)]
+#[path = "../memory.rs"]
+mod memory;
+
 /// Small, so that the fuzzer meets them.
 const CAP: usize = 1 << 16;
 const LIMITS: AssemblyLimits = AssemblyLimits { sequences: 8, bytes: 1 << 16, message: 1 << 15 };
 
 /// One input.
 pub fn run(data: &[u8]) {
+    crate::memory::within(data.len(), || drive(data));
+}
+
+fn drive(data: &[u8]) {
     let [options, size, stream @ ..] = data else { return };
     let mut flags = Flags::HIDDEN_FULL;
     if options & 1 != 0 {

@@ -9,6 +9,10 @@ use erlnode::proto::handshake::{
 };
 use erlnode::proto::name::NodeName;
 
+#[cfg(fuzzing)]
+#[path = "../memory.rs"]
+mod memory;
+
 fn name(text: &str) -> NodeName {
     NodeName::new(text).unwrap()
 }
@@ -16,8 +20,12 @@ fn name(text: &str) -> NodeName {
 /// More steps than any handshake has: a machine that goes on for ever is a finding.
 const MAX_STEPS: usize = 64;
 
-/// One input.
+/// One input. However long it is, a handshake needs no more than one that is short.
 pub fn run(data: &[u8]) {
+    crate::memory::within(0, || drive(data));
+}
+
+fn drive(data: &[u8]) {
     let [options, size, rest @ ..] = data else { return };
     let framing = if options & 1 == 0 { Framing::Two } else { Framing::Four };
     let piece = usize::from(*size).max(1);

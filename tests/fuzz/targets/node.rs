@@ -4,4 +4,14 @@
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| erlnode::node::model::run(data));
+#[path = "../memory.rs"]
+mod memory;
+
+/// The least that a control message with its payload has on the wire; an operation is two bytes of input.
+#[cfg(fuzzing)]
+const MESSAGE: usize = 40;
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    crate::memory::within(data.len() / 2 * MESSAGE, || erlnode::node::model::run(data));
+});

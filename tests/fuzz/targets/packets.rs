@@ -10,8 +10,16 @@ use erlnode::proto::frame;
 use erlnode::proto::header::{AssemblyLimits, PacketReader, PacketWriter, Received};
 use erlnode::term::{self_contained, validate, Atom, Pid, Term};
 
+#[cfg(fuzzing)]
+#[path = "../memory.rs"]
+mod memory;
+
 /// One input.
 pub fn run(data: &[u8]) {
+    crate::memory::within(data.len(), || drive(data));
+}
+
+fn drive(data: &[u8]) {
     let [options, rest @ ..] = data else { return };
     let cache = Flags::DIST_HDR_ATOM_CACHE;
     let caching = options & 1 != 0;

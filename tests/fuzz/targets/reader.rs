@@ -5,6 +5,10 @@
 
 use erlnode::term::Reader;
 
+#[cfg(fuzzing)]
+#[path = "../memory.rs"]
+mod memory;
+
 /// Asks one question; true if it was answered.
 fn ask(reader: &mut Reader<'_>, question: u8) -> bool {
     match question % 24 {
@@ -37,6 +41,10 @@ fn ask(reader: &mut Reader<'_>, question: u8) -> bool {
 
 /// One input.
 pub fn run(data: &[u8]) {
+    crate::memory::within(data.len(), || drive(data));
+}
+
+fn drive(data: &[u8]) {
     let (questions, bytes) = data.split_at(data.len() / 2);
     let mut reader = Reader::new(bytes);
     for question in questions {

@@ -6,6 +6,10 @@
 use erlnode::term::format::{build, directives, matches, Pattern, Template};
 use erlnode::term::{parse, Reader, Style, Term, Text};
 
+#[cfg(fuzzing)]
+#[path = "../memory.rs"]
+mod memory;
+
 /// Such words stand where a term has no text that could be read back, or where an atom or text mentions them.
 const UNREADABLE: [&str; 5] = ["#Pid<", "#Ref<", "#Port<", "#Fun<", "#Malformed<"];
 
@@ -56,6 +60,10 @@ fn matched(text: &str, bytes: &[u8]) {
 
 /// One input.
 pub fn run(data: &[u8]) {
+    crate::memory::within(data.len(), || drive(data));
+}
+
+fn drive(data: &[u8]) {
     let zero = data.iter().position(|&byte| byte == 0).unwrap_or(data.len());
     let (text, bytes) = (&data[..zero], data.get(zero + 1..).unwrap_or_default());
     printed(bytes);
