@@ -53,6 +53,7 @@
 pub mod bytes;
 pub mod call;
 pub mod config;
+mod cursor;
 pub mod discover;
 pub mod global;
 mod guard;

@@ -31,10 +31,11 @@ use std::borrow::Cow;
 use std::ffi::{c_char, c_void, CStr};
 
 use super::bytes::{bytes, erln_bytes, exclusive, input, text};
+use super::cursor;
 use super::guard::{guard_bool, guard_or};
 use super::latin1;
 use super::pid::{check_name, erln_pid, erln_port, erln_ref};
-use super::reader::{self, erln_reader};
+use super::reader::erln_reader;
 use super::status::fail;
 use super::writer::{self, erln_writer};
 use crate::term::format::{self, Arg, Args, Captured, Directive};
@@ -324,7 +325,7 @@ pub unsafe extern "C" fn erln_read_match_args(
         // SAFETY: the caller's reader, pattern and places.
         unsafe {
             let place = exclusive(reader, "reader")?;
-            let mut reader = place.load().ok_or_else(reader::never_initialized)?;
+            let mut reader = place.load().ok_or_else(cursor::never_initialized)?;
             let matched = matches(&mut reader, format, args, count, no_owner);
             place.store(&reader);
             matched
