@@ -1393,6 +1393,23 @@ erln_status erln_node_serves_epmd(erln_node node, bool *out);
 // A library built without TLS answers ERLN_ERR_UNSUPPORTED.
 // ====================================================================================================
 
+// Which certificates of a peer have to be cleared by a revocation list.
+enum erln_crl_check
+#ifdef __cplusplus
+  : int32_t
+#endif // __cplusplus
+ {
+    // Each from the peer's own up to the authority's; one without a list in force is refused.
+    ERLN_CRL_CHAIN = 1,
+    // The peer's own alone.
+    ERLN_CRL_PEER = 2,
+    // Each, but one without a list in force is believed. What any list revokes is refused.
+    ERLN_CRL_BEST_EFFORT = 3,
+};
+#ifndef __cplusplus
+typedef int32_t erln_crl_check;
+#endif // __cplusplus
+
 // Versions of TLS.
 enum erln_tls_version
 #ifdef __cplusplus
@@ -1437,6 +1454,16 @@ erln_status erln_config_set_tls_versions(erln_config *config,
 // allow-list, as in OTP.
 erln_status erln_config_set_tls_check_callers(erln_config *config,
                                               bool check);
+
+// Refuses peers whose certificates were revoked, in both directions. `path` is a file with any number of revocation lists in
+// PEM or one in DER, or a directory with files named as for OTP's ssl_crl_hash_dir and OpenSSL (HASH.r0); `check` is one of
+// erln_crl_check. Lists are read again when they have changed; connections that exist go on.
+erln_status erln_config_set_tls_crl_file(erln_config *config,
+                                         const char *path,
+                                         int32_t check);
+
+// The same with the lists themselves, in PEM. They are copied.
+erln_status erln_config_set_tls_crl_pem(erln_config *config, const char *lists, int32_t check);
 
 // Also takes callers that show no certificate. One that is shown is verified all the same.
 erln_status erln_config_set_tls_danger_anonymous_callers(erln_config *config);

@@ -36,7 +36,7 @@ pub mod ei;
 
 pub use error::{Error, Result};
 #[cfg(feature = "node")]
-pub use net::tls::{Tls, TlsVersion};
+pub use net::tls::{CrlCheck, Tls, TlsVersion};
 #[cfg(feature = "node")]
 pub use node::{
     config::AutoConnect, config::Config, config::Names, config::Overlap, events::MonitorNodes,

@@ -13,7 +13,7 @@ use super::guard::guard;
 use super::node::{self, erln_node};
 use super::status::erln_status;
 use crate::node::config::Config;
-use crate::{Error, Result, Tls, TlsVersion};
+use crate::{CrlCheck, Error, Result, Tls, TlsVersion};
 
 /// Versions of TLS.
 #[repr(i32)]
@@ -23,6 +23,28 @@ pub enum erln_tls_version {
     ERLN_TLS_1_2 = 12,
     /// TLS 1.3
     ERLN_TLS_1_3 = 13,
+}
+
+/// Which certificates of a peer have to be cleared by a revocation list.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum erln_crl_check {
+    /// Each from the peer's own up to the authority's; one without a list in force is refused.
+    ERLN_CRL_CHAIN = 1,
+    /// The peer's own alone.
+    ERLN_CRL_PEER = 2,
+    /// Each, but one without a list in force is believed. What any list revokes is refused.
+    ERLN_CRL_BEST_EFFORT = 3,
+}
+
+fn crl_check(number: i32) -> Result<CrlCheck> {
+    let known = [
+        (erln_crl_check::ERLN_CRL_CHAIN as i32, CrlCheck::Chain),
+        (erln_crl_check::ERLN_CRL_PEER as i32, CrlCheck::Peer),
+        (erln_crl_check::ERLN_CRL_BEST_EFFORT as i32, CrlCheck::BestEffort),
+    ];
+    let found = known.iter().find(|(known, _)| *known == number);
+    found.map(|(_, check)| *check).ok_or_else(|| Error::argument("check is no ERLN_CRL_..."))
 }
 
 /// Changes the TLS options, which have to be there.
@@ -130,6 +152,40 @@ pub unsafe extern "C" fn erln_config_set_tls_check_callers(
     guard(|| {
         // SAFETY: the caller's config.
         unsafe { change(config, |tls| tls.check_callers(check)) }
+    })
+}
+
+/// Refuses peers whose certificates were revoked, in both directions. `path` is a file with any number of revocation lists in
+/// PEM or one in DER, or a directory with files named as for OTP's ssl_crl_hash_dir and OpenSSL (HASH.r0); `check` is one of
+/// erln_crl_check. Lists are read again when they have changed; connections that exist go on.
+#[no_mangle]
+pub unsafe extern "C" fn erln_config_set_tls_crl_file(
+    config: *mut erln_config,
+    path: *const c_char,
+    check: i32,
+) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's config and text.
+        unsafe {
+            let (path, check) = (text(path, "path")?, crl_check(check)?);
+            change(config, |tls| tls.crl_file(path, check))
+        }
+    })
+}
+
+/// The same with the lists themselves, in PEM. They are copied.
+#[no_mangle]
+pub unsafe extern "C" fn erln_config_set_tls_crl_pem(
+    config: *mut erln_config,
+    lists: *const c_char,
+    check: i32,
+) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's config and text.
+        unsafe {
+            let (lists, check) = (text(lists, "lists")?, crl_check(check)?);
+            change(config, |tls| tls.crl_pem(lists.as_bytes(), check))
+        }
     })
 }
 

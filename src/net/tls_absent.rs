@@ -19,6 +19,15 @@ pub enum TlsVersion {
     V1_3,
 }
 
+/// Which certificates have to be cleared by a revocation list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum CrlCheck {
+    Chain,
+    Peer,
+    BestEffort,
+}
+
 /// Distribution over TLS, which this build cannot do.
 #[derive(Debug, Clone)]
 pub enum Tls {}
@@ -42,6 +51,14 @@ impl Tls {
     }
 
     pub fn check_callers(self, _: bool) -> Tls {
+        match self {}
+    }
+
+    pub fn crl_file(self, _: impl AsRef<Path>, _: CrlCheck) -> Tls {
+        match self {}
+    }
+
+    pub fn crl_pem(self, _: &[u8], _: CrlCheck) -> Tls {
         match self {}
     }
 

@@ -277,7 +277,11 @@ fn tls_files() -> &'static Path {
         folder.put("other-ca.pem", &other.pem());
         let side = format!("[{{certfile, {cert:?}}}, {{keyfile, {key:?}}}, {{cacertfile, {ca:?}}}]");
         folder.put("tls.conf", &format!("[{{server, {side}}}, {{client, {side}}}]."));
-        folder.put("unknown.conf", "[{server, [{crl_check, true}]}].");
+        let revoked = ours.issue();
+        folder.put("revoked.pem", &revoked.certificate);
+        folder.put("revoked-key.pem", &revoked.key);
+        folder.put("crl.pem", &ours.revoke(&[revoked.serial], 2090));
+        folder.put("unknown.conf", "[{server, [{psk_identity, \"x\"}]}].");
         let path = cert.parent().unwrap().to_owned();
         (folder, path)
     });

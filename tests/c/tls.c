@@ -86,6 +86,25 @@ static void nodes_meet(void) {
     CHECK_STATUS(ERLN_ERR_CLOSED, erln_node_reload_tls(a));
 }
 
+static void the_revoked_are_refused(void) {
+    char *lists = contents("crl.pem");
+    erln_config *text = with_files("ffi_tls_t@localhost", "cert.pem", "key.pem", "ca.pem");
+    CHECK_OK(erln_config_set_tls_crl_pem(text, lists, ERLN_CRL_CHAIN));
+    free(lists);
+    erln_config *file = with_files("ffi_tls_f@localhost", "cert.pem", "key.pem", "ca.pem");
+    CHECK_OK(erln_config_set_tls_crl_file(file, path(3, "crl.pem"), ERLN_CRL_PEER));
+    erln_node a = start(text), b = start(file);
+    erln_node revoked = start(with_files("ffi_tls_r@localhost", "revoked.pem", "revoked-key.pem", "ca.pem"));
+    CHECK_OK(erln_node_connect(a, "ffi_tls_f@localhost", PATIENCE));
+    CHECK_STATUS(ERLN_ERR_TLS, erln_node_connect(b, "ffi_tls_r@localhost", PATIENCE));
+    CHECK(strstr(erln_last_error(), "its certificate was revoked") != NULL);
+    CHECK_STATUS(ERLN_ERR_TLS, erln_node_connect(revoked, "ffi_tls_t@localhost", PATIENCE));
+    CHECK(strstr(erln_last_error(), "our certificate was revoked") != NULL);
+    CHECK_OK(erln_node_stop(a));
+    CHECK_OK(erln_node_stop(b));
+    CHECK_OK(erln_node_stop(revoked));
+}
+
 static void mistakes_are_told(void) {
     erln_node node;
     erln_config *made = config("ffi_tls_m@localhost");
@@ -93,6 +112,7 @@ static void mistakes_are_told(void) {
     CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_versions(made, ERLN_TLS_1_2, ERLN_TLS_1_3));
     CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_danger_no_verify(made));
     CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_check_callers(made, true));
+    CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_crl_file(made, "crl.pem", ERLN_CRL_CHAIN));
     CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_danger_anonymous_callers(made));
     CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_files(made, NULL, "b", "c"));
     CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_pem(made, "a", NULL, "c"));
@@ -100,10 +120,13 @@ static void mistakes_are_told(void) {
     CHECK_STATUS(ERLN_ERR_IO, erln_config_set_tls_optfile(made, path(0, "nowhere.conf")));
     CHECK(strstr(erln_last_error(), "nowhere.conf") != NULL);
     CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_optfile(made, path(0, "unknown.conf")));
-    CHECK(strstr(erln_last_error(), "crl_check") != NULL);
+    CHECK(strstr(erln_last_error(), "psk_identity") != NULL);
     CHECK_OK(erln_config_set_tls_files(made, path(0, "cert.pem"), path(1, "nowhere.pem"), path(2, "ca.pem")));
     CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_versions(made, ERLN_TLS_1_3, ERLN_TLS_1_2));
     CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_versions(made, 11, 13));
+    CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_crl_file(made, "crl.pem", 0));
+    CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_crl_file(made, NULL, ERLN_CRL_CHAIN));
+    CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_config_set_tls_crl_pem(made, NULL, ERLN_CRL_CHAIN));
     CHECK_STATUS(ERLN_ERR_IO, erln_node_start(made, &node));
     CHECK(strstr(erln_last_error(), "nowhere.pem") != NULL);
     CHECK_OK(erln_config_set_tls_files(made, path(0, "cert.pem"), path(1, "other-key.pem"), path(2, "ca.pem")));
@@ -115,6 +138,7 @@ static void mistakes_are_told(void) {
 
 int main(void) {
     nodes_meet();
+    the_revoked_are_refused();
     mistakes_are_told();
     return 0;
 }

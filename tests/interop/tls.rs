@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use erlnode::{Config, Error, Node, Tls, TlsVersion};
+use erlnode::{Config, CrlCheck, Error, Node, Tls, TlsVersion};
 
 use crate::certificates::{Authority, Flaw, Folder, Identity};
 use crate::support::ours::{encoded, mailbox, next_text, registered, start};
@@ -182,6 +182,44 @@ fn a_beam_does_not_believe_a_flawed_certificate_of_ours() {
 }
 
 #[test]
+fn a_beam_and_we_go_by_the_same_revocation_lists() {
+    let secured = Secured::new();
+    let (revoked, good) = (secured.authority.issue(), secured.authority.issue());
+    let list = secured.folder.put("crls/list.pem", &secured.authority.revoke(&[revoked.serial], 2090));
+    let crls = list.parent().unwrap();
+    let cache =
+        format!("{{crl_cache, {{ssl_crl_hash_dir, {{internal, [{{dir, {:?}}}]}}}}}}", secured.seen(crls));
+    let mut alex = secured.beam(&format!(", {{crl_check, true}}, {cache}"));
+    // Both look for the lists of an authority under the hash of its name.
+    let ca = secured.seen(&secured.folder.put("ca.pem", &secured.authority.pem()));
+    let hash = alex.erlang(&format!(
+        "{{ok, Pem}} = file:read_file({ca:?}), [{{_, Der, _}}] = public_key:pem_decode(Pem),
+         {{'OTPCertificate', Body, _, _}} = public_key:pkix_decode_cert(Der, otp),
+         public_key:short_name_hash(public_key:pkix_normalize_name(element(7, Body)))"
+    ));
+    let name = format!("crls/{}.r0", hash.trim_matches('"'));
+    secured.folder.put(&name, &secured.authority.revoke(&[revoked.serial], 2090));
+    let ours = |identity: &Identity| {
+        start(secured.cluster.config("ours").tls(secured.tls_of(identity).crl_file(crls, CrlCheck::Chain)))
+    };
+    let node = ours(&revoked);
+    says(&mut alex, "net_kernel:connect_node(ours@localhost)", "false");
+    let error = node.connect(ALEX, Some(PATIENCE)).unwrap_err();
+    assert!(matches!(error, Error::Tls { .. }) && error.to_string().contains("was revoked"), "{error}");
+    node.stop();
+    let node = ours(&good);
+    node.connect(ALEX, Some(PATIENCE)).unwrap();
+    node.disconnect(ALEX).unwrap();
+    says(&mut alex, "net_kernel:connect_node(ours@localhost)", "true");
+    drop(alex);
+    // And the other way round.
+    let mut alex = secured.beam_with(&revoked, "");
+    let error = node.connect(ALEX, Some(PATIENCE)).unwrap_err();
+    assert!(error.to_string().contains("its certificate was revoked"), "{error}");
+    says(&mut alex, "net_kernel:connect_node(ours@localhost)", "false");
+}
+
+#[test]
 fn a_beam_without_tls_and_we_with_it_are_told_at_once() {
     let secured = Secured::new();
     let mut alex = secured.cluster.beam("alex");
@@ -286,6 +324,12 @@ with Node("py@localhost", tls=Tls(*stranger), **common) as node:
         node.connect("alex@localhost")
     except TlsError as error:
         print(isinstance(error, ConnectionError), error)
+for crl in (f"{folder}/crl.pem", open(f"{folder}/crl.pem", "rb").read()):
+    with Node("py@localhost", tls=Tls(cert, key, ca, crl=crl, crl_check="peer"), **common) as node:
+        try:
+            node.connect("alex@localhost")
+        except TlsError as error:
+            print(error)
 with Node("py@localhost", tls=Tls(*stranger, danger_no_verify=True, danger_anonymous_callers=True), **common) as node:
     try:
         node.connect("alex@localhost")
@@ -296,7 +340,9 @@ with Node("py@localhost", tls=Tls(*stranger, danger_no_verify=True, danger_anony
 #[test]
 fn python_gives_files_or_texts_and_hears_why_it_is_not_believed() {
     let secured = Secured::new();
-    let _alex = secured.beam(", {versions, ['tlsv1.2', 'tlsv1.3']}");
+    let alex = secured.authority.issue();
+    secured.folder.put("crl.pem", &secured.authority.revoke(&[alex.serial], 2090));
+    let _alex = secured.beam_with(&alex, ", {versions, ['tlsv1.2', 'tlsv1.3']}");
     let other = Authority::new("other");
     for (prefix, authority) in [("", &secured.authority), ("other-", &other)] {
         let identity = authority.issue();
@@ -318,5 +364,6 @@ fn python_gives_files_or_texts_and_hears_why_it_is_not_believed() {
         lines[2].starts_with("True TLS with alex@localhost failed: its certificate was issued by none"),
         "{output}"
     );
-    assert!(lines[3].contains("none of its authorities has issued our certificate"), "{output}");
+    assert!(lines[3..5].iter().all(|line| line.contains("its certificate was revoked")), "{output}");
+    assert!(lines[5].contains("none of its authorities has issued our certificate"), "{output}");
 }

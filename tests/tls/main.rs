@@ -8,6 +8,7 @@ mod support;
 mod agreement;
 mod certificates;
 mod matrix;
+mod revocation;
 mod streams;
 
 use certificates::{Authority, Identity};

@@ -26,6 +26,13 @@ public:
     Config &tls(const std::string &certificate, const std::string &key, const std::string &authorities) & {
         return done(erln_config_set_tls_files(get(), certificate.c_str(), key.c_str(), authorities.c_str()));
     }
+    // Refuses peers whose certificates were revoked: a file or a directory of revocation lists; call after tls().
+    Config &tls_crl(const std::string &path, erln_crl_check check = ERLN_CRL_CHAIN) & {
+        return done(erln_config_set_tls_crl_file(get(), path.c_str(), check));
+    }
+    Config &&tls_crl(const std::string &path, erln_crl_check check = ERLN_CRL_CHAIN) && {
+        return std::move(tls_crl(path, check));
+    }
     Config &&tls(const std::string &optfile) && { return std::move(tls(optfile)); }
     Config &&tls(const std::string &certificate, const std::string &key, const std::string &authorities) && {
         return std::move(tls(certificate, key, authorities));

@@ -10,6 +10,7 @@ from ._errors import ArgumentError
 Path = Union[str, "os.PathLike[str]"]
 
 _VERSIONS = {"1.2": 12, "1.3": 13}
+_CRL_CHECKS = {True: 1, "peer": 2, "best_effort": 3}
 
 
 class Tls:
@@ -25,7 +26,9 @@ class Tls:
 
     Both sides are verified: certificates have to be issued by ``ca``, and the one of a node we call has to be for the host
     of its name. With ``check_callers`` that goes for nodes that call us as well; unless given, it does if the node has an
-    allow-list. ``danger_anonymous_callers`` also takes callers without a certificate. ``danger_no_verify`` believes
+    allow-list. ``crl`` refuses certificates that were revoked: the path of a file or directory (as OTP's ``ssl_crl_hash_dir``) of
+    revocation lists, or lists in PEM as bytes; ``crl_check`` is OTP's ``True``, ``"peer"`` or ``"best_effort"``.
+    ``danger_anonymous_callers`` also takes callers without a certificate. ``danger_no_verify`` believes
     everybody; the log says so at each start.
     """
 
@@ -38,6 +41,8 @@ class Tls:
         optfile: Optional[Path] = None,
         versions: Optional[Tuple[str, str]] = None,
         check_callers: Optional[bool] = None,
+        crl: Union[None, Path, bytes] = None,
+        crl_check: Union[bool, str] = True,
         danger_anonymous_callers: bool = False,
         danger_no_verify: bool = False,
     ) -> None:
@@ -48,9 +53,13 @@ class Tls:
             raise ArgumentError("cert, key and ca are either all paths or all bytes")
         if versions is not None and not all(version in _VERSIONS for version in versions):
             raise ArgumentError(f'versions are a pair of "1.2" and "1.3", not {versions!r}')
+        if crl_check not in _CRL_CHECKS:
+            raise ArgumentError(f'crl_check is True, "peer" or "best_effort", not {crl_check!r}')
         self._source = (optfile,) if optfile is not None else (cert, key, ca)
         self._versions = versions
         self._check_callers = check_callers
+        self._crl = crl
+        self._crl_check = _CRL_CHECKS[crl_check]
         self._danger_anonymous_callers = danger_anonymous_callers
         self._danger_no_verify = danger_no_verify
 
@@ -65,6 +74,10 @@ class Tls:
             give("tls_versions", *(_VERSIONS[version] for version in self._versions))
         if self._check_callers is not None:
             give("tls_check_callers", self._check_callers)
+        if isinstance(self._crl, bytes):
+            give("tls_crl_pem", self._crl, self._crl_check)
+        elif self._crl is not None:
+            give("tls_crl_file", os.fsencode(self._crl), self._crl_check)
         if self._danger_anonymous_callers:
             give("tls_danger_anonymous_callers")
         if self._danger_no_verify:

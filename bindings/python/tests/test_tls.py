@@ -34,6 +34,12 @@ class Options(unittest.TestCase):
         with self.assertRaisesRegex(ArgumentError, "no certificate"):
             self.start(Tls(b"nothing", b"nothing", b"nothing", versions=("1.2", "1.3"), check_callers=True))
 
+    def test_revocation_lists_and_how_they_count_are_checked(self) -> None:
+        with self.assertRaisesRegex(ArgumentError, "crl_check"):
+            Tls("a", "b", "c", crl="d", crl_check="sometimes")
+        with tempfile.TemporaryDirectory() as folder, self.assertRaisesRegex(ArgumentError, "no certificate"):
+            self.start(Tls(b"nothing", b"nothing", b"nothing", crl=folder, crl_check="best_effort"))
+
     def test_an_option_that_would_be_ignored_is_named(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "tls.conf")

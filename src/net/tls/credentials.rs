@@ -21,6 +21,7 @@ use rustls::{
 use zeroize::Zeroizing;
 
 use super::options::{Pem, Role, Tls, TlsVersion};
+use super::revocation;
 use super::session::Session;
 use super::verify::{Called, Callers};
 use crate::error::{Error, Result};
@@ -158,10 +159,8 @@ impl Credentials {
 fn read(options: &Tls) -> Result<Loaded> {
     let looked_at = Instant::now();
     let files = [&options.client, &options.server].into_iter().flat_map(|role| {
-        [&role.certificate, &role.key, &role.authorities].into_iter().flatten().filter_map(|pem| match pem {
-            Pem::File(path) => Some(path.clone()),
-            Pem::Memory(_) => None,
-        })
+        let pems = [&role.certificate, &role.key, &role.authorities, &role.crls];
+        pems.into_iter().flatten().flat_map(revocation::paths)
     });
     let stamps = files.map(Stamp::of).collect();
     let client = client(&options.client)?;
@@ -172,7 +171,8 @@ fn read(options: &Tls) -> Result<Loaded> {
 fn client(role: &Role) -> Result<ClientConfig> {
     let provider = provider(role)?;
     let authorities = if role.verify { Some(authorities(role, "client")?) } else { None };
-    let verifier = Called::new(authorities, role.depth, provider.clone()).map_err(refused)?;
+    let crls = revocation::read(role, "client")?;
+    let verifier = Called::new(authorities, crls, role.depth, provider.clone()).map_err(refused)?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&versions(role))
         .map_err(refused)?
@@ -199,8 +199,8 @@ fn server(role: &Role) -> Result<ServerConfig> {
         .map_err(refused)?;
     let builder = match role.verify {
         true => {
-            let callers =
-                Callers::new(authorities(role, "server")?, role.demand_certificate, role.depth, provider);
+            let (authorities, crls) = (authorities(role, "server")?, revocation::read(role, "server")?);
+            let callers = Callers::new(authorities, crls, role.demand_certificate, role.depth, provider);
             builder.with_client_cert_verifier(Arc::new(callers.map_err(refused)?))
         }
         false => builder.with_no_client_auth(),
@@ -287,7 +287,7 @@ fn suites() -> &'static [SupportedCipherSuite] {
     })
 }
 
-fn bytes(pem: &Pem, what: &str) -> Result<Zeroizing<Vec<u8>>> {
+pub(super) fn bytes(pem: &Pem, what: &str) -> Result<Zeroizing<Vec<u8>>> {
     match pem {
         Pem::Memory(text) => Ok((**text).clone()),
         Pem::File(path) => {

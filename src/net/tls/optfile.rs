@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::options::{Pem, Role, Tls, TlsVersion};
+use super::revocation::CrlCheck;
 use crate::error::{Error, Result};
 use crate::term::Term;
 
@@ -125,7 +126,20 @@ fn set(role: &mut Role, server: bool, check_callers: &mut Option<bool>, option: 
             );
         }
         "verify_fun" if server && is_verify_client(value) => *check_callers = Some(true),
-        "crl_check" if value.as_bool() == Some(false) => {}
+        "crl_check" => {
+            role.crl_check = match value.as_atom().map(|value| value.as_str()) {
+                Some("false") => None,
+                Some("true") => Some(CrlCheck::Chain),
+                Some("peer") => Some(CrlCheck::Peer),
+                Some("best_effort") => Some(CrlCheck::BestEffort),
+                _ => return Err(bad("true, false, peer or best_effort")),
+            }
+        }
+        "crl_cache" => {
+            role.crls = Some(hash_dir(value).ok_or_else(|| {
+                bad("{ssl_crl_hash_dir, {internal, [{dir, Dir}]}} (lists are neither fetched nor kept by Erlang code)")
+            })?);
+        }
         "password" => {
             return Err(Error::argument(
                 "password: encrypted private keys are not supported; `openssl pkey` decrypts one",
@@ -145,6 +159,17 @@ fn set(role: &mut Role, server: bool, check_callers: &mut Option<bool>, option: 
 fn is_verify_client(value: &Term) -> bool {
     matches!(value.as_tuple(), Some([module, function, _])
         if module.is_atom("inet_tls_dist") && function.is_atom("verify_client"))
+}
+
+/// `{ssl_crl_hash_dir, {internal, [{dir, Dir}]}}`: the directory.
+fn hash_dir(value: &Term) -> Option<Pem> {
+    let [module, place] = value.as_tuple()? else { return None };
+    let [handle, arguments] = place.as_tuple()? else { return None };
+    let [argument] = arguments.as_list()? else { return None };
+    match pair(argument).ok()? {
+        ("dir", dir) if module.is_atom("ssl_crl_hash_dir") && handle.is_atom("internal") => file(dir),
+        _ => None,
+    }
 }
 
 /// A string, as a list of characters or a binary.
@@ -219,7 +244,8 @@ mod tests {
     #[test]
     fn an_option_that_would_be_ignored_is_named() {
         for (text, named) in [
-            ("[{server, [{crl_check, true}]}].", "crl_check"),
+            ("[{server, [{crl_check, all}]}].", "best_effort"),
+            ("[{server, [{crl_cache, {ssl_crl_cache, {internal, [{http, 1000}]}}}]}].", "ssl_crl_hash_dir"),
             ("[{server, [{verify_fun, {mine, check, []}}]}].", "verify_fun"),
             ("[{client, [{password, \"x\"}]}].", "password"),
             ("[{client, [{fail_if_no_peer_cert, true}]}].", "fail_if_no_peer_cert"),
@@ -231,6 +257,18 @@ mod tests {
         ] {
             assert!(complaint(text).contains(named), "{text}: {}", complaint(text));
         }
+    }
+
+    #[test]
+    fn revocation_lists_are_a_directory_as_otp_takes_it() {
+        let cache = "{crl_cache, {ssl_crl_hash_dir, {internal, [{dir, \"/etc/crls\"}]}}}";
+        let tls = parse(&format!(
+            "[{{client, [{{crl_check, peer}}, {cache}]}}, {{server, [{{crl_check, false}}]}}]."
+        ))
+        .unwrap();
+        assert_eq!(tls.client.crl_check, Some(CrlCheck::Peer));
+        assert_eq!(tls.client.crls.unwrap().title(), "/etc/crls");
+        assert_eq!(tls.server.crl_check, None);
     }
 
     #[test]

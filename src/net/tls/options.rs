@@ -7,6 +7,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::optfile;
+use super::revocation::CrlCheck;
 use crate::error::Result;
 
 /// A version of TLS.
@@ -59,6 +60,10 @@ pub(super) struct Role {
     pub(super) ciphers: Option<Vec<String>>,
     /// Certificates allowed between the peer's and the authority's.
     pub(super) depth: Option<usize>,
+    /// Revocation lists: a file, or a directory as `ssl_crl_hash_dir` has it.
+    pub(super) crls: Option<Pem>,
+    /// `None`: they are not looked at.
+    pub(super) crl_check: Option<CrlCheck>,
 }
 
 impl Default for Role {
@@ -72,6 +77,8 @@ impl Default for Role {
             versions: vec![TlsVersion::V1_2, TlsVersion::V1_3],
             ciphers: None,
             depth: None,
+            crls: None,
+            crl_check: None,
         }
     }
 }
@@ -101,7 +108,7 @@ impl Tls {
     /// The options that a BEAM takes with `-ssl_dist_optfile`: `[{server, [...]}, {client, [...]}].`
     ///
     /// Understood are `certfile`, `keyfile`, `cacertfile`, `certs_keys` (one pair), `verify`, `fail_if_no_peer_cert`,
-    /// `versions`, `ciphers`, `depth`, `{verify_fun, {inet_tls_dist, verify_client, _}}`, and options that do not concern
+    /// `versions`, `ciphers`, `depth`, `crl_check` with `{crl_cache, {ssl_crl_hash_dir, _}}`, `{verify_fun, {inet_tls_dist, verify_client, _}}`, and options that do not concern
     /// the wire. Two things are stricter than in OTP: peers are verified unless `{verify, verify_none}` says otherwise, and
     /// callers need a certificate unless `{fail_if_no_peer_cert, false}` does.
     ///
@@ -148,6 +155,26 @@ impl Tls {
     /// has an allow-list ([`Config::allow`](crate::Config::allow)), as OTP does.
     pub fn check_callers(mut self, check: bool) -> Tls {
         self.check_callers = Some(check);
+        self
+    }
+
+    /// Refuses peers whose certificates were revoked, in both directions. `path` is a file with any number of lists in PEM or one in
+    /// DER, or a directory with files named as for OTP's `ssl_crl_hash_dir` and OpenSSL (`HASH.r0`). Lists are read again when they
+    /// have changed; connections that exist go on.
+    pub fn crl_file(self, path: impl AsRef<Path>, check: CrlCheck) -> Tls {
+        self.crls(Pem::file(path), check)
+    }
+
+    /// The same with lists in PEM from memory.
+    pub fn crl_pem(self, lists: &[u8], check: CrlCheck) -> Tls {
+        self.crls(Pem::memory(lists), check)
+    }
+
+    fn crls(mut self, lists: Pem, check: CrlCheck) -> Tls {
+        for role in [&mut self.client, &mut self.server] {
+            role.crls = Some(lists.clone());
+            role.crl_check = Some(check);
+        }
         self
     }
 

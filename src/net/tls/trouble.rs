@@ -25,6 +25,9 @@ pub(crate) fn explain(error: &io::Error, direction: Direction) -> Option<String>
 fn text(error: &rustls::Error, direction: Direction) -> String {
     match error {
         rustls::Error::InvalidCertificate(why) => format!("its certificate {}", certificate(why, direction)),
+        rustls::Error::InvalidCertRevocationList(why) => {
+            format!("its certificate cannot be checked: a revocation list that names its authority is not valid ({why:?})")
+        }
         rustls::Error::NoCertificatesPresented => {
             "it showed no certificate; its client options need certfile and keyfile".into()
         }
@@ -66,6 +69,16 @@ fn certificate(why: &CertificateError, direction: Direction) -> String {
             ExtendedKeyPurpose::Other(_) => purpose(direction).into(),
         },
         CertificateError::Revoked => "was revoked".into(),
+        CertificateError::UnknownRevocationStatus => {
+            "is covered by none of our revocation lists, and crl_check wants one of each authority in its chain".into()
+        }
+        CertificateError::ExpiredRevocationList => {
+            "cannot be checked: the revocation list of its authority is no longer in force".into()
+        }
+        CertificateError::ExpiredRevocationListContext { next_update, .. } => format!(
+            "cannot be checked: the revocation list of its authority was in force until {}",
+            date(next_update)
+        ),
         CertificateError::BadSignature => "is not signed by the authority that it names".into(),
         CertificateError::Other(other) => match other.0.downcast_ref::<TooDeep>() {
             Some(deep) => deep.to_string(),

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::revocation::{CrlCheck, Revocation};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature, CryptoProvider};
@@ -39,6 +40,25 @@ fn check_depth(depth: Option<usize>, intermediates: &[CertificateDer<'_>]) -> Re
     }
 }
 
+/// Adds the revocation lists to one of rustls's two builders, which have these functions and no trait for them.
+macro_rules! with_crls {
+    ($rules:expr, $crls:expr) => {
+        match $crls {
+            None => $rules,
+            Some(Revocation { lists, check }) => {
+                let rules = $rules.with_crls(lists);
+                match check {
+                    CrlCheck::Chain => rules.enforce_revocation_expiration(),
+                    CrlCheck::Peer => {
+                        rules.only_check_end_entity_revocation().enforce_revocation_expiration()
+                    }
+                    CrlCheck::BestEffort => rules.allow_unknown_revocation_status(),
+                }
+            }
+        }
+    };
+}
+
 /// Checks the nodes that we call.
 #[derive(Debug)]
 pub(super) struct Called {
@@ -51,11 +71,13 @@ pub(super) struct Called {
 impl Called {
     pub(super) fn new(
         authorities: Option<RootCertStore>,
+        crls: Option<Revocation>,
         depth: Option<usize>,
         provider: Arc<CryptoProvider>,
     ) -> Result<Called, rustls::client::VerifierBuilderError> {
         let rules = authorities.map(|authorities| {
-            WebPkiServerVerifier::builder_with_provider(authorities.into(), provider.clone()).build()
+            let rules = WebPkiServerVerifier::builder_with_provider(authorities.into(), provider.clone());
+            with_crls!(rules, crls).build()
         });
         Ok(Called { rules: rules.transpose()?, depth, provider })
     }
@@ -108,6 +130,7 @@ pub(super) struct Callers {
 impl Callers {
     pub(super) fn new(
         authorities: RootCertStore,
+        crls: Option<Revocation>,
         demand_certificate: bool,
         depth: Option<usize>,
         provider: Arc<CryptoProvider>,
@@ -116,7 +139,7 @@ impl Callers {
         if !demand_certificate {
             rules = rules.allow_unauthenticated();
         }
-        Ok(Callers { rules: rules.build()?, depth })
+        Ok(Callers { rules: with_crls!(rules, crls).build()?, depth })
     }
 }
 

@@ -32,6 +32,8 @@ erln_status erln_config_set_tls_files(erln_config *config, const char *certifica
 erln_status erln_config_set_tls_pem(erln_config *config, const char *certificate, const char *key, const char *authorities);
 erln_status erln_config_set_tls_versions(erln_config *config, int32_t lowest, int32_t highest);
 erln_status erln_config_set_tls_check_callers(erln_config *config, bool check);
+erln_status erln_config_set_tls_crl_file(erln_config *config, const char *path, int32_t check);
+erln_status erln_config_set_tls_crl_pem(erln_config *config, const char *lists, int32_t check);
 erln_status erln_config_set_tls_danger_anonymous_callers(erln_config *config);
 erln_status erln_config_set_tls_danger_no_verify(erln_config *config);
 
