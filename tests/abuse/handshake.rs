@@ -63,8 +63,8 @@ fn wrong_cookies_by_the_thousand_leave_nothing_behind() {
     );
     assert!(kept < KEPT / 4, "{kept} bytes stay");
     assert!(bench.subject.descriptors() <= descriptors);
-    if count > 10_000 && Kind::Beam.missing().is_none() {
-        let mut bench = Bench::new(Subject::start(Kind::Beam));
+    if count > 10_000 && Kind::BEAM.missing().is_none() {
+        let mut bench = Bench::new(Subject::start(Kind::BEAM));
         wrong_cookies(&bench.subject.door, 300);
         let resident = bench.subject.resident().0;
         let rate = wrong_cookies(&bench.subject.door, count);

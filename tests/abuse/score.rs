@@ -20,7 +20,7 @@ const WRITE: &str = "ERLNODE_SCORE";
 /// All cases on established connections that apply.
 fn established(kind: Kind, every: bool) -> Vec<Outcome> {
     let mut bench = Bench::new(Subject::start(kind));
-    let headers = matches!(kind, Kind::Ours | Kind::Beam);
+    let headers = matches!(kind, Kind::Ours | Kind::Beam(_));
     let scene = bench.scene();
     let mut outcomes = Vec::new();
     for case in cases::all(&scene, every) {
@@ -45,10 +45,10 @@ fn talks(kind: Kind) -> Vec<Outcome> {
         greetings::calls(&node).iter().map(|case| talks::call(&mut bench, case)).collect();
     let mut callee = Callee::new(bench.subject.epmd_port());
     outcomes.extend(greetings::answers().iter().map(|case| talks::answer(&mut bench, &mut callee, case)));
-    // libei and jinterface have no epmd; the BEAM's column is that of OTP's.
-    if matches!(kind, Kind::Ours | Kind::Beam) {
+    // libei and jinterface have no epmd; the column of this machine's BEAM is that of its epmd, which serves the others too.
+    if matches!(kind, Kind::Ours | Kind::BEAM) {
         // The stock epmd runs here with an option that lets it be killed.
-        let obeys = |name: &str| kind == Kind::Beam && name.starts_with("request k");
+        let obeys = |name: &str| kind == Kind::BEAM && name.starts_with("request k");
         for case in epmd::requests().iter().filter(|case| !obeys(&case.name)) {
             outcomes.push(talks::ask_epmd(&mut bench, case));
         }
@@ -160,7 +160,8 @@ else, for example took what a BEAM refuses. **RED**: it died, it hung (no reacti
 the bytes that came can justify, or another connection of the same node suffered. Ours must also react within 50 ms (and
 1.5 ms for each KB sent, of processor time where that is much) and say in its log why it closed; its memory is counted exactly (54 bytes for each byte sent and 320 KiB
 for the connection), that of the others from outside (the same and 32 MiB). Cases that cannot concern a subject are not
-run against it: libei and jinterface know neither fragments nor the atom cache and have no epmd; the BEAM's epmd is OTP's.
+run against it: libei and jinterface know neither fragments nor the atom cache and have no epmd; the epmd is that of the first BEAM.
+More BEAMs are columns where `ERLNODE_OTP_27` and `ERLNODE_OTP_29` name their trees.
 
 ";
 

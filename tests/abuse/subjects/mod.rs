@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::shim;
-use crate::support::{Cluster, Process};
+use crate::support::{runtime, Cluster, Process};
 use crate::wire::{Door, COOKIE};
 
 /// A subject's kind; the columns of the score table.
@@ -17,20 +17,27 @@ pub enum Kind {
     Ours,
     /// A program with our libei.
     OurEi,
-    Beam,
+    /// A BEAM: this machine's, or that of a release whose tree ERLNODE_OTP_27 or the like names.
+    Beam(Option<&'static str>),
     Ei,
     Jinterface,
 }
 
 impl Kind {
     /// The columns of the table. A program with our libei has a test of its own.
-    pub const ALL: [Kind; 4] = [Kind::Ours, Kind::Beam, Kind::Ei, Kind::Jinterface];
+    pub const ALL: [Kind; 6] =
+        [Kind::Ours, Kind::BEAM, Kind::Beam(Some("27")), Kind::Beam(Some("29")), Kind::Ei, Kind::Jinterface];
+
+    /// This machine's BEAM.
+    pub const BEAM: Kind = Kind::Beam(None);
 
     pub fn title(self) -> &'static str {
         match self {
             Kind::Ours => "erlnode",
             Kind::OurEi => "erlnode's libei",
-            Kind::Beam => "BEAM",
+            Kind::Beam(None) => "BEAM",
+            Kind::Beam(Some("27")) => "BEAM of OTP 27",
+            Kind::Beam(Some(_)) => "BEAM of OTP 29",
             Kind::Ei => "libei",
             Kind::Jinterface => "jinterface",
         }
@@ -45,9 +52,9 @@ impl Kind {
         };
         match self {
             Kind::Ours | Kind::OurEi => self.title().into(),
-            Kind::Beam => {
-                let release = "io:put_chars(erlang:system_info(otp_release)), halt().";
-                let out = Command::new("erl").args(["-noshell", "-eval", release]).output().unwrap();
+            Kind::Beam(release) => {
+                let ask = "io:put_chars(erlang:system_info(otp_release)), halt().";
+                let out = erl(release).args(["-noshell", "-eval", ask]).output().unwrap();
                 format!("BEAM, OTP {}", String::from_utf8_lossy(&out.stdout))
             }
             Kind::Ei => of(reference()),
@@ -62,16 +69,28 @@ impl Kind {
             Kind::OurEi => {
                 (!ours().1.join("libei.a").exists()).then_some("no build/lib/libei.a (scripts/libei.sh)")
             }
-            Kind::Beam => (!runs("erl", "-version")).then_some("no erl"),
+            Kind::Beam(Some(release)) if tree(release).is_none() => Some("no tree of that release"),
+            Kind::Beam(release) => (!runs(&mut erl(release), "-version")).then_some("no erl"),
             Kind::Ei => reference().is_none().then_some("no libei of OTP (package erlang-dev)"),
-            Kind::Jinterface if !runs("javac", "-version") => Some("no Java compiler"),
+            Kind::Jinterface if !runs(&mut Command::new("javac"), "-version") => Some("no Java compiler"),
             Kind::Jinterface => jar().is_none().then_some("no OtpErlang.jar (package erlang-jinterface)"),
         }
     }
 }
 
-fn runs(program: &str, argument: &str) -> bool {
-    let quiet = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
+fn tree(release: &str) -> Option<String> {
+    std::env::var(format!("ERLNODE_OTP_{release}")).ok().filter(|tree| !tree.is_empty())
+}
+
+fn erl(release: Option<&str>) -> Command {
+    match release {
+        Some(release) => runtime::command_in(tree(release), "erl"),
+        None => Command::new("erl"),
+    }
+}
+
+fn runs(program: &mut Command, argument: &str) -> bool {
+    let quiet = program.arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
     quiet.is_ok_and(|status| status.success())
 }
 
@@ -296,8 +315,8 @@ fn command(kind: Kind, node: &str, epmd: u16, options: &str) -> Command {
             command.env(shim::ORDERS, orders.trim_end());
             command
         }
-        Kind::Beam => {
-            let mut command = Command::new("erl");
+        Kind::Beam(release) => {
+            let mut command = erl(release);
             command.args(["-noshell", "-start_epmd", "false", "-sname", node, "-setcookie", COOKIE]);
             command.args(["-kernel", "inet_dist_use_interface", "{127,0,0,1}", "net_setuptime", "1"]);
             command.args(["-eval", include_str!("beam.erl")]);

@@ -11,7 +11,7 @@ mod example;
 mod iex;
 pub mod ours;
 mod process;
-mod runtime;
+pub mod runtime;
 
 pub use beam::Beam;
 pub use cluster::Cluster;
