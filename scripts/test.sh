@@ -14,7 +14,9 @@ mkdir -p "$LOGS"
 STEPS=(
   fmt:check
   clippy:check
+  audit:check
   rust:
+  fuzz:
   abuse:
   network:
   ei:
@@ -41,7 +43,7 @@ step_clippy() {
 }
 
 # The test targets that are steps of their own; `rust` is all others, layers, header, symbols and guarded among them.
-APART=' interop c ei epmd abuse network '
+APART=' interop c ei epmd abuse network replay '
 step_rust() {
   local targets=() file
   for file in tests/*.rs tests/*/main.rs; do
@@ -54,6 +56,23 @@ step_rust() {
   # The documentation cannot be tested in the same command as single targets.
   run cargo test --no-fail-fast --lib --bins ${targets[@]+"${targets[@]}"} -- $FILTER &&
     run cargo test --doc -- $FILTER
+}
+
+# What cannot be looked up here is a skipped test; tests/dependencies checks licences and sources without any tool.
+step_audit() { run scripts/audit.sh lenient; }
+
+# Each fuzz target over its seeds and what can be made of them, as many at a time as there are processors: each measures the memory
+# of its process. In CI a minute each, elsewhere some seconds.
+step_fuzz() {
+  export ERLNODE_FUZZ_SECONDS=${ERLNODE_FUZZ_SECONDS:-$([ "${CI:-}" = true ] && say 60 || say 3)}
+  local ei='--no-default-features --features ei' model=node::model::tests::five_hundred_histories_agree_with_the_model
+  {
+    run cargo test --test replay -- --list | sed -n 's/: test$//p' | sed 's/^/--test replay -- --exact /'
+    # shellcheck disable=SC2086
+    run cargo test $ei --test replay -- --list | sed -n "s/^ei: test$/$ei --test replay -- --exact ei/p"
+    say "--lib -- --exact $model"
+  } | { grep -e "$FILTER" || true; } >"$LOGS/fuzz.list"
+  run xargs -a "$LOGS/fuzz.list" -P "$(nproc)" -I '{}' sh -c 'cargo test {}'
 }
 
 # One after the other: they measure times and memory. The long forms are `make abuse`.
