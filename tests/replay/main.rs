@@ -60,6 +60,7 @@ targets! {
     calls: "../fuzz/targets/calls.rs",
     control: "../fuzz/targets/control.rs",
     decode: "../fuzz/targets/decode.rs",
+    dns: "../fuzz/targets/dns.rs",
     #[cfg(feature = "ei")]
     ei: "../fuzz/targets/ei.rs",
     epmd: "../fuzz/targets/epmd.rs",
