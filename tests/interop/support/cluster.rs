@@ -23,7 +23,12 @@ impl Cluster {
 
     /// With nobody at the port yet: the first node of ours there serves epmd itself.
     pub fn without_epmd() -> Cluster {
-        Cluster { port: epmd::free_port(), cookie: "monster".to_owned(), epmd: None }
+        Cluster::at(epmd::free_port())
+    }
+
+    /// With whoever serves this port.
+    pub fn at(port: u16) -> Cluster {
+        Cluster { port, cookie: "monster".to_owned(), epmd: None }
     }
 
     /// The same with another cookie.
@@ -69,8 +74,8 @@ impl Cluster {
     }
 
     /// Starts a BEAM of another release, for Erlang only, where the machine has that; else one of the chosen release.
-    pub fn beam_of(&self, alive: &str, release: &str) -> Beam {
-        Beam::start(&Options { root: runtime::root_of(release), ..self.options(alive, &[]) })
+    pub fn beam_of(&self, alive: &str, release: &str, arguments: &[&str]) -> Beam {
+        Beam::start(&Options { root: runtime::root_of(release), ..self.options(alive, arguments) })
     }
 
     /// Starts a real `iex`.

@@ -9,6 +9,7 @@ mod cluster;
 mod epmd;
 mod example;
 mod iex;
+mod network;
 pub mod ours;
 mod process;
 pub mod runtime;
@@ -17,6 +18,7 @@ pub use beam::Beam;
 pub use cluster::Cluster;
 pub use example::Example;
 pub use iex::Iex;
+pub use network::{Network, Way};
 pub use process::{Process, Signal};
 pub use runtime::root as tree;
 
