@@ -20,6 +20,8 @@ OUT=build/sanitize
 PROGRAM_LIMIT=300
 CARGO_LIMIT=${LIMIT:-1500}
 mkdir -p "$OUT"
+# Names of functions are enough to know what to look at with the long form, and half of the time goes into building.
+[ "$mode" = long ] || export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
 export ERL_EPMD_PORT=${ERL_EPMD_PORT:-$(free_port)}
 failed=0
 
