@@ -3,8 +3,11 @@
 //! Always true: each question gets an answer or the word that there will be none, and then whoever asked goes on.
 
 use super::machine::{Effect, Global, Role};
+use super::wire;
 use crate::term::{Atom, Term};
 
+/// Locks that may have stayed on nodes that were lost.
+const MAX_OWED: usize = 1024;
 /// Among requests to others: their table of names.
 const NAMES: &str = "names";
 /// Several calls that belong together.
@@ -83,13 +86,42 @@ impl Global {
         self.groups.values().filter(|calls| calls.what == *what).count()
     }
 
+    /// A BEAM that looks at our question after the connection was lost sets the lock all the same, and connects again to
+    /// watch the holder: nobody would ever take that lock away.
+    pub(super) fn unlock_late(&mut self, node: &Atom) {
+        let (owed, left) = std::mem::take(&mut self.owed).into_iter().partition(|(owed, ..)| owed == node);
+        self.owed = left;
+        let owed: Vec<(Atom, Role, Term)> = owed;
+        for (node, role, requester) in owed {
+            let held = match role {
+                Role::Locker => self.locker_attempt().as_ref() == Some(&requester),
+                _ => self.registrar_asks(&node),
+            };
+            if !held {
+                let request = wire::info("del_lock", [wire::global_lock(requester)]);
+                let id = self.number();
+                self.emit(Effect::Call { id, role, node, request, connect: false });
+            }
+        }
+    }
+
     /// A call was answered; or it never will be, because the node or its name server is gone.
     pub(crate) fn answer(&mut self, call: u64, answer: Option<Term>) {
         let Some(group) = self.calls.remove(&call) else { return };
         let node = self.call_nodes.remove(&call);
+        let attempt = self.locker_attempt();
         let Some(calls) = self.groups.get_mut(&group) else { return };
         // A member was lost while names were changed.
         let doubtful = answer.is_none() && calls.what == Purpose::Registrar;
+        let owed = match (&calls.what, &node, &answer) {
+            (Purpose::Registrar, Some(node), None) => {
+                Some((node.clone(), Role::Registrar, Term::from(&self.registrar_pid)))
+            }
+            (Purpose::Locker, Some(node), None) => {
+                attempt.map(|requester| (node.clone(), Role::Locker, requester))
+            }
+            _ => None,
+        };
         calls.answers.extend(node.zip(answer));
         calls.waiting -= 1;
         if calls.waiting == 0 {
@@ -97,6 +129,9 @@ impl Global {
         }
         if doubtful {
             self.doubt_names();
+        }
+        if let Some(owed) = owed.filter(|owed| self.owed.len() < MAX_OWED && !self.owed.contains(owed)) {
+            self.owed.push(owed);
         }
     }
 }

@@ -106,6 +106,10 @@ impl Global {
             return;
         }
         self.check_connected();
+        let owed = self.owed.iter().map(|(node, ..)| node).filter(|node| self.connected.contains(*node));
+        for node in owed.cloned().collect::<Vec<_>>() {
+            self.unlock_late(&node);
+        }
         let nodes: Vec<Atom> = match self.waiting_for(&Purpose::Check) {
             0..WAITING => self.checks.spoke.iter().cloned().collect(),
             _ => Vec::new(),

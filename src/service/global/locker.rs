@@ -313,6 +313,16 @@ impl Global {
         }
     }
 
+    /// The requester of the lock that is set or held now.
+    pub(super) fn locker_attempt(&self) -> Option<Term> {
+        match &self.locker.state {
+            State::Locking { him, .. } | State::Asking { him, .. } | State::Held { him, .. } => {
+                Some(self.locker_requester(him))
+            }
+            State::Releasing(_) | State::Idle => None,
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn locker_is_idle(&self) -> bool {
         let locker = &self.locker;

@@ -147,6 +147,8 @@ pub(crate) struct Global {
     pub(super) calls: HashMap<u64, u64>,
     pub(super) call_nodes: HashMap<u64, Atom>,
     pub(super) groups: HashMap<u64, Calls>,
+    /// Nodes that may keep a lock of ours for which we got no answer, with the requester.
+    pub(super) owed: Vec<(Atom, Role, Term)>,
     pub(super) ready: VecDeque<Calls>,
     numbers: u64,
     random: u64,
@@ -196,6 +198,7 @@ impl Global {
             calls: HashMap::default(),
             call_nodes: HashMap::default(),
             groups: HashMap::default(),
+            owed: Vec::new(),
             ready: VecDeque::new(),
             numbers: 0,
             random: seed | 1,
@@ -281,6 +284,7 @@ impl Global {
     /// A node that is connected and visible came up.
     pub(crate) fn node_up(&mut self, node: Atom) {
         self.connected.insert(node.clone());
+        self.unlock_late(&node);
         if self.member {
             self.stir_checks();
             if self.known.contains_key(&node) {

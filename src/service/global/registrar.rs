@@ -208,6 +208,16 @@ impl Global {
         }
     }
 
+    /// Whether this node is locked, or about to be.
+    pub(super) fn registrar_asks(&self, node: &Atom) -> bool {
+        match &self.registrar.state {
+            State::Locking { nodes, .. } | State::Comparing { nodes, .. } | State::Changing { nodes, .. } => {
+                nodes.contains(node)
+            }
+            State::Releasing { .. } | State::Pausing { .. } | State::Idle => false,
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn registrar_is_idle(&self) -> bool {
         matches!(self.registrar.state, State::Idle)
