@@ -2,13 +2,19 @@
 //!
 //! One background thread drives it. A program thread that waits in a tight exchange (a call, a ping-pong) may drive
 //! it itself ("leader/followers"): it then reads its own answer from the socket, and an exchange costs one wake-up, as
-//! with a plain blocking read. The background thread takes the lead back when nobody has driven for [`GRACE`].
+//! with a plain blocking read. A leader that has waited for long gives the lead to a thread whose waits are short. The background
+//! thread takes the lead back when nobody has driven for [`GRACE`]. While events follow each other closely, a program thread that
+//! leads looks for the next one for a while ([`BUSY_WAIT`]) before it sleeps.
 //! Always true: while the background thread does not lead, a program thread has led within the last two graces.
 
-use std::future::Future;
+mod held;
+mod lane;
+mod lead;
+
+use std::future::{poll_fn, Future};
 use std::pin::{pin, Pin};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -17,13 +23,23 @@ use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime as Tokio};
 use tokio::sync::Notify;
 
+pub(crate) use self::held::{holds, Batch, Holder};
+use self::held::{keeps, serves, set_mode, Held, Mode};
+pub(crate) use self::lane::make_way;
+use self::lane::Lane;
 use crate::error::{Error, Result};
 use crate::sync::{current as current_thread, park, AtomicBool, Thread};
 
 /// How long nobody may drive before the background thread leads again: long enough that the program handles what it just
 /// received, short enough that timers and other connections do not notice.
 const GRACE: Duration = Duration::from_millis(4);
-
+/// A leader that has waited for so long makes way for somebody who waits for the lead.
+const MAKE_WAY: Duration = Duration::from_micros(500);
+/// How long a leader looks for the next event before it sleeps, if the last ones came within this time: about twice what it costs to
+/// sleep and be woken.
+pub const BUSY_WAIT: Duration = Duration::from_micros(50);
+/// Events in a row that came so soon after the one before.
+const BUSY_STREAK: u32 = 3;
 /// Run at the start of each thread of ours, before anything else (the C side blocks all signals here).
 static THREAD_START: Mutex<Option<fn()>> = Mutex::new(None);
 
@@ -51,12 +67,20 @@ pub struct Runtime {
     process: u32,
     /// True while the background thread sits in `block_on`.
     background_leads: AtomicBool,
+    /// True while it sleeps until the leader leaves.
+    background_sleeps: AtomicBool,
+    background: OnceLock<std::thread::Thread>,
     /// Asks the background thread to let go of the lead.
     let_go: Notify,
-    /// Program threads inside `block_on` now.
-    drivers: AtomicUsize,
     /// Times a program thread has driven; the background thread watches it move.
     drives: AtomicU64,
+    /// Who leads, and what that one polls first.
+    lane: Arc<Lane>,
+    held: Arc<Held>,
+    /// Microseconds that a leader looks for events before it sleeps; 0: it does not.
+    busy_wait: AtomicU32,
+    /// Events in a row that came soon.
+    soon: AtomicU32,
 }
 
 /// Starts a thread of ours.
@@ -88,11 +112,15 @@ pub fn current() -> Result<Arc<Runtime>> {
 
 impl Runtime {
     fn start(process: u32) -> Result<Arc<Runtime>> {
+        let held = Arc::new(Held::default());
+        let parking = held.clone();
         let tokio = Builder::new_current_thread()
             .enable_io()
             .enable_time()
             .thread_name("erlnode-dns")
             .on_thread_start(greet)
+            // Tasks may have sent since the leader looked last.
+            .on_thread_park(move || parking.let_go())
             .build()
             .map_err(|e| Error::io("cannot start the I/O runtime", &e))?;
         let runtime = Arc::new(Runtime {
@@ -100,9 +128,14 @@ impl Runtime {
             tokio: Some(tokio),
             process,
             background_leads: AtomicBool::new(true),
+            background_sleeps: AtomicBool::new(false),
+            background: OnceLock::new(),
             let_go: Notify::new(),
-            drivers: AtomicUsize::new(0),
             drives: AtomicU64::new(0),
+            lane: Arc::default(),
+            held,
+            busy_wait: AtomicU32::new(BUSY_WAIT.as_micros() as u32),
+            soon: AtomicU32::new(0),
         });
         let ours = runtime.clone();
         thread("erlnode-io", move || ours.run_in_background())?;
@@ -114,10 +147,25 @@ impl Runtime {
     }
 
     fn run_in_background(&self) -> ! {
+        self.background.get_or_init(std::thread::current);
         loop {
-            self.background_leads.store(true, Ordering::SeqCst);
-            self.tokio().block_on(self.let_go.notified());
-            self.background_leads.store(false, Ordering::SeqCst);
+            if self.lane.lead.take() {
+                self.background_leads.store(true, Ordering::SeqCst);
+                let mut let_go = pin!(self.let_go.notified());
+                set_mode(Mode::Leads);
+                self.tokio().block_on(poll_fn(|context| {
+                    self.lane.run(context);
+                    self.held.let_go();
+                    let_go.as_mut().poll(context)
+                }));
+                set_mode(Mode::Sends);
+                self.held.let_go();
+                self.background_leads.store(false, Ordering::SeqCst);
+                self.lane.lead.leave(true);
+            } else {
+                // At the start a program thread may have been faster.
+                self.background_leads.store(false, Ordering::SeqCst);
+            }
             self.watch_drivers();
         }
     }
@@ -127,9 +175,18 @@ impl Runtime {
         loop {
             let seen = self.drives.load(Ordering::SeqCst);
             std::thread::park_timeout(GRACE);
-            if self.drivers.load(Ordering::SeqCst) == 0 && self.drives.load(Ordering::SeqCst) == seen {
+            if self.drives.load(Ordering::SeqCst) != seen {
+                continue;
+            }
+            if !self.lane.lead.is_taken() {
                 return;
             }
+            // The leader has nothing to do: it says when it leaves.
+            self.background_sleeps.store(true, Ordering::SeqCst);
+            while self.lane.lead.is_taken() && self.background_sleeps.load(Ordering::SeqCst) {
+                std::thread::park();
+            }
+            self.background_sleeps.store(false, Ordering::SeqCst);
         }
     }
 
@@ -147,6 +204,40 @@ impl Runtime {
         self.handle.spawn(task)
     }
 
+    /// Starts a task that whoever leads polls itself, before anything else: one that reads what threads wait for.
+    pub(crate) fn spawn_first(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.lane.start(task);
+    }
+
+    /// Sets how long a leader looks for the next event before it sleeps; zero: not at all.
+    pub(crate) fn set_busy_wait(&self, time: Duration) {
+        let micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+        self.busy_wait.store(micros, Ordering::Relaxed);
+    }
+
+    /// For a thread that serves in a loop.
+    pub(crate) fn batch(&self) -> Batch<'_> {
+        Batch::new(&self.held)
+    }
+
+    /// Runs `sends`; what it sends leaves together.
+    pub(crate) fn together<T>(&self, sends: impl FnOnce() -> T) -> T {
+        if holds() {
+            return sends();
+        }
+        let _gathering = Gathering(&self.held, set_mode(Mode::Gathers));
+        sends()
+    }
+
+    /// `holder` has bytes that are to leave before the calling thread waits.
+    pub(crate) fn hold(&self, holder: Arc<dyn Holder>) {
+        self.held.add(holder);
+        // Whoever leads might sleep meanwhile; when nobody does, the background thread watches.
+        if serves() && self.lane.lead.is_taken() {
+            self.held.let_go();
+        }
+    }
+
     /// True in a process that was forked from the one that made this runtime.
     pub fn is_forked(&self) -> bool {
         std::process::id() != self.process
@@ -154,35 +245,114 @@ impl Runtime {
 
     /// False in the moments in which a program thread has stopped to drive and the background thread has not taken over.
     pub fn is_driven(&self) -> bool {
-        self.background_leads.load(Ordering::Relaxed) || self.drivers.load(Ordering::Relaxed) > 0
+        self.lane.lead.is_taken()
     }
 
     /// Waits for `future` on the calling thread until `deadline` (`None`: for ever); `None` when time ran out.
     ///
     /// `drive` says that the caller expects the answer soon and is willing to do the I/O itself meanwhile.
     pub fn wait<F: Future>(&self, future: F, deadline: Option<Instant>, drive: bool) -> Option<F::Output> {
+        let future = pin!(future);
         // While nobody leads, whoever waits has to, or its answer lies in the socket for a whole grace.
-        let drive = drive || !self.background_leads.load(Ordering::SeqCst);
-        if drive && Handle::try_current().is_err() {
-            self.drive(future, deadline)
+        let wants = drive || !self.background_leads.load(Ordering::SeqCst);
+        if wants && Handle::try_current().is_err() {
+            self.drive(future, deadline, drive)
         } else {
+            self.held.let_go();
             park_on(future, deadline)
         }
     }
 
-    fn drive<F: Future>(&self, future: F, deadline: Option<Instant>) -> Option<F::Output> {
-        self.drivers.fetch_add(1, Ordering::SeqCst);
-        self.drives.fetch_add(1, Ordering::SeqCst);
-        let _leave = Leave(&self.drivers);
-        if self.background_leads.load(Ordering::SeqCst) {
-            self.let_go.notify_one();
-        }
-        match deadline {
-            None => Some(self.tokio().block_on(future)),
-            Some(deadline) => {
-                self.tokio().block_on(async { tokio::time::timeout_at(deadline.into(), future).await.ok() })
+    fn drive<F: Future>(
+        &self,
+        mut future: Pin<&mut F>,
+        deadline: Option<Instant>,
+        tight: bool,
+    ) -> Option<F::Output> {
+        while !self.lane.lead.take() {
+            self.held.let_go();
+            if self.background_leads.load(Ordering::SeqCst) {
+                self.let_go.notify_one();
+            }
+            let mut free = pin!(self.lane.lead.free(tight));
+            let waited = park_on(
+                poll_fn(|context| match future.as_mut().poll(context) {
+                    Poll::Ready(output) => Poll::Ready(Some(output)),
+                    Poll::Pending => free.as_mut().poll(context).map(|()| None),
+                }),
+                deadline,
+            );
+            match waited {
+                None => return None,
+                Some(Some(output)) => return Some(output),
+                Some(None) => {}
             }
         }
+        self.drives.fetch_add(1, Ordering::SeqCst);
+        let leading = Leading { runtime: self, mode: set_mode(Mode::Leads), tell: true };
+        let done = self.lead_until(future.as_mut(), deadline);
+        match done {
+            Some(None) => {
+                drop(leading);
+                park_on(future, deadline)
+            }
+            Some(Some(output)) => {
+                leading.briefly();
+                Some(output)
+            }
+            None => None,
+        }
+    }
+
+    /// Drives until `future` is ready, or there is reason to make way (`Some(None)`).
+    fn lead_until<F: Future>(
+        &self,
+        mut future: Pin<&mut F>,
+        deadline: Option<Instant>,
+    ) -> Option<Option<F::Output>> {
+        let began = Instant::now();
+        let busy_wait = Duration::from_micros(self.busy_wait.load(Ordering::Relaxed).into());
+        let mut quiet_since = began;
+        let turns = poll_fn(|context| {
+            let came = self.lane.run(context);
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                if came {
+                    self.event_after(quiet_since.elapsed(), busy_wait);
+                }
+                return Poll::Ready(Some(output));
+            }
+            if self.lane.lead.is_wanted() && began.elapsed() > MAKE_WAY {
+                return Poll::Ready(None);
+            }
+            self.held.let_go();
+            if busy_wait.is_zero() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
+            if came {
+                self.event_after(now - quiet_since, busy_wait);
+                quiet_since = now;
+            }
+            if self.soon.load(Ordering::Relaxed) >= BUSY_STREAK && now - quiet_since < busy_wait {
+                context.waker().wake_by_ref();
+            }
+            Poll::Pending
+        });
+        match deadline {
+            None => Some(self.tokio().block_on(turns)),
+            Some(deadline) => {
+                self.tokio().block_on(async { tokio::time::timeout_at(deadline.into(), turns).await.ok() })
+            }
+        }
+    }
+
+    /// Counts the events that came soon.
+    fn event_after(&self, quiet: Duration, busy_wait: Duration) {
+        let soon = match quiet < busy_wait {
+            true => self.soon.load(Ordering::Relaxed).saturating_add(1),
+            false => 0,
+        };
+        self.soon.store(soon, Ordering::Relaxed);
     }
 }
 
@@ -198,12 +368,40 @@ impl Drop for Runtime {
     }
 }
 
-/// Counts a driver out, also when the future panics.
-struct Leave<'a>(&'a AtomicUsize);
+/// A program thread leads. Dropping it gives up the lead, also when the future panics.
+struct Leading<'a> {
+    runtime: &'a Runtime,
+    mode: Mode,
+    tell: bool,
+}
 
-impl Drop for Leave<'_> {
+impl Leading<'_> {
+    /// Gives up the lead for the moment that it takes to handle a message.
+    fn briefly(mut self) {
+        self.tell = !keeps();
+    }
+}
+
+impl Drop for Leading<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        set_mode(self.mode);
+        self.runtime.lane.lead.leave(self.tell);
+        if self.runtime.background_sleeps.swap(false, Ordering::SeqCst) {
+            self.runtime.background.get().into_iter().for_each(std::thread::Thread::unpark);
+        }
+        if !keeps() {
+            self.runtime.held.let_go();
+        }
+    }
+}
+
+/// Several sends that belong together. Dropping it sends them, also when something panics.
+struct Gathering<'a>(&'a Held, Mode);
+
+impl Drop for Gathering<'_> {
+    fn drop(&mut self) {
+        set_mode(self.1);
+        self.0.let_go();
     }
 }
 

@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """Calls of one Elixir client, answered by a BEAM, by C and by Python in the same run, printed as ratios to the BEAM.
 
-    run.py LIBRARY_DIR [ROUNDS]
+    run.py LIBRARY_DIR [ROUNDS] [--only KIND,...] [--beside OTHER_LIBRARY_DIR]
 
 GenServer.call, :erpc.call and Task.Supervisor.async |> Task.await: one at a time (median time, lower is better) and from 64
-processes (per second, higher is better). Below: what 10,000 calls cost in memory that a server has got and not answered.
+processes (per second, higher is better). The servers take turns in each row of each round; a cell is the median over the rounds of
+the ratio to the BEAM's figure in the same round. Below: what 10,000 calls cost in memory that a server has got and not answered.
+--beside adds the C server on another build of the library, such as one before a change.
 """
 
-import collections, os, pathlib, statistics, subprocess, sys, tempfile
+import argparse, collections, os, pathlib, statistics, subprocess, sys, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-KINDS = ["beam", "c", "c4", "thread", "asyncio"]
-TITLES = ["BEAM", "C", "C, 4 threads", "Python, threads", "Python, asyncio", "BEAM itself"]
+TITLES = {"beam": "BEAM", "c": "C", "c4": "C, 4 threads", "beside": "C, other library", "thread": "Python, threads",
+          "asyncio": "Python, asyncio"}
 OUTSTANDING = 10_000
 ROWS = [
     ("call_us", "GenServer.call, median time (lower is better)", "us"),
@@ -39,27 +41,39 @@ def rss(program):
 
 
 def main():
-    library = pathlib.Path(sys.argv[1]).resolve()
-    rounds = sys.argv[2] if len(sys.argv) > 2 else "3"
+    words = argparse.ArgumentParser()
+    words.add_argument("library", type=pathlib.Path)
+    words.add_argument("rounds", nargs="?", default=15, type=int)
+    words.add_argument("--only", default="")
+    words.add_argument("--beside", type=pathlib.Path)
+    words = words.parse_args()
+    library = words.library.resolve()
+    kinds = [kind for kind in TITLES if kind == "beam" or not words.only or kind in words.only.split(",")]
+    if words.beside is None:
+        kinds = [kind for kind in kinds if kind != "beside"]
     env = dict(os.environ, ERL_EPMD_PORT="14898", ERLNODE_LIBRARY=str(library / "liberlnode.so"),
                PYTHONPATH=str(ROOT / "bindings/python"))
     programs = {}
     samples = collections.defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["cc", "-O2", "-std=c11", "-o", f"{folder}/server", HERE / "server.c", f"-I{ROOT}/include",
-                        f"-L{library}", f"-Wl,-rpath,{library}", "-lerlnode", "-lpthread"], check=True)
+                        f"-L{library}", "-lerlnode", "-lpthread"], check=True)
         epmd = subprocess.Popen(["epmd", "-port", "14898"], env=env)
         client = None
         try:
-            names = {kind: f"bench_{kind}@localhost" for kind in KINDS}
+            names = {kind: f"bench_{kind}@localhost" for kind in kinds}
             elixir = ["elixir", "--cookie", "bench", "--sname"]
-            programs["beam"] = start([*elixir, names["beam"], str(HERE / "beam.exs")], env)
-            programs["c"] = start([f"{folder}/server", names["c"], "bench", "1"], env)
-            programs["c4"] = start([f"{folder}/server", names["c4"], "bench", "4"], env)
-            for kind in ("thread", "asyncio"):
-                programs[kind] = start([sys.executable, str(HERE / "server.py"), names[kind], "bench", kind], env)
-            servers = [f"{kind}={names[kind]}" for kind in KINDS]
-            client = subprocess.Popen([*elixir, "bench_client@localhost", str(HERE / "client.exs"), rounds, *servers],
+            for kind in kinds:
+                if kind == "beam":
+                    command = [*elixir, names[kind], str(HERE / "beam.exs")]
+                elif kind in ("thread", "asyncio"):
+                    command = [sys.executable, str(HERE / "server.py"), names[kind], "bench", kind]
+                else:
+                    command = [f"{folder}/server", names[kind], "bench", "4" if kind == "c4" else "1"]
+                where = words.beside.resolve() if kind == "beside" else library
+                programs[kind] = start(command, dict(env, LD_LIBRARY_PATH=str(where)))
+            servers = [f"{kind}={names[kind]}" for kind in kinds]
+            client = subprocess.Popen([*elixir, "bench_client@localhost", str(HERE / "client.exs"), str(words.rounds), *servers],
                                       env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
             def figures(last):
@@ -73,7 +87,7 @@ def main():
             figures("measured")
             memory = {}
             for what in ("call", "erpc"):
-                for kind in KINDS[1:]:
+                for kind in kinds[1:]:
                     before = rss(programs[kind])
                     print(what, kind, file=client.stdin, flush=True)
                     figures("kept")
@@ -83,13 +97,14 @@ def main():
                 if program is not None:
                     program.kill()
                     program.wait()
-    print(f"| work ({rounds} rounds) | {' | '.join(TITLES)} |\n|{'---|' * (len(TITLES) + 1)}")
+    titles = [*(TITLES[kind] for kind in kinds), "BEAM itself"]
+    print(f"| work ({words.rounds} rounds) | {' | '.join(titles)} |\n|{'---|' * (len(titles) + 1)}")
     for key, text, unit in ROWS:
-        base = statistics.median(samples[key, "beam"])
-        cells = [f"{statistics.median(samples[key, kind]) / base:.2f}" for kind in KINDS]
-        print(f"| {text} | {' | '.join(cells)} | {base:.0f} {unit} |")
+        beam = samples[key, "beam"]
+        ratios = [statistics.median(one / base for one, base in zip(samples[key, kind], beam)) for kind in kinds]
+        print(f"| {text} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} | {statistics.median(beam):.0f} {unit} |")
     for what, text in (("call", "GenServer.call"), ("erpc", "erpc.call")):
-        cells = ["-", *(f"{memory[what, kind]:.0f}" for kind in KINDS[1:]), "-"]
+        cells = ["-", *(f"{memory[what, kind]:.0f}" for kind in kinds[1:]), "-"]
         print(f"| bytes per unanswered {text}, of {OUTSTANDING} | {' | '.join(cells)} |")
 
 

@@ -229,6 +229,7 @@ pub unsafe extern "C" fn erln_server_run(
         let deadline = timeout(timeout_ms)?.and_then(|wait| Instant::now().checked_add(wait));
         let opened = self::mailbox(mailbox)?;
         server.export(mailbox, &opened)?;
+        let mut batch = opened.batch();
         loop {
             let wait = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let message = match server.next_kept() {
@@ -244,7 +245,7 @@ pub unsafe extern "C" fn erln_server_run(
                     Err(error) => return Err(error),
                 },
             };
-            server.handle(mailbox, &opened, message);
+            batch.step(!opened.is_empty(), || server.handle(mailbox, &opened, message));
             if wait == Some(Duration::ZERO) && opened.is_alive() {
                 return Err(Error::Timeout("the server runs".into()));
             }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::net::epmd::EpmdConfig;
 use crate::net::tls::Tls;
 use crate::proto::header::DEFAULT_ATOM_LIMIT;
+use crate::runtime::BUSY_WAIT;
 use crate::term::Atom;
 use zeroize::Zeroizing;
 
@@ -96,6 +97,7 @@ pub struct Config {
     pub(crate) mailbox_bytes: usize,
     pub(crate) atom_cache: bool,
     pub(crate) atom_limit: usize,
+    pub(crate) busy_wait: Duration,
 }
 
 impl Config {
@@ -128,6 +130,7 @@ impl Config {
             mailbox_bytes: DEFAULT_MAILBOX_BYTES,
             atom_cache: true,
             atom_limit: DEFAULT_ATOM_LIMIT,
+            busy_wait: BUSY_WAIT,
         }
     }
 
@@ -312,6 +315,14 @@ impl Config {
     /// logged at a tenth of it; beyond it a message that would bring new ones is refused. Default 100,000.
     pub fn atom_limit(mut self, atoms: usize) -> Config {
         self.atom_limit = atoms;
+        self
+    }
+
+    /// How long a thread that waits for messages looks for the next one before it sleeps, when the last ones came within this time;
+    /// zero: it sleeps at once. It shortens calls that follow each other closely, and costs nothing while they do not. One setting
+    /// for the whole process: that of the node started last. Default 50 microseconds.
+    pub fn busy_wait(mut self, time: Duration) -> Config {
+        self.busy_wait = time;
         self
     }
 }

@@ -19,6 +19,7 @@ use crate::node::relations::Watched;
 use crate::node::send::Target;
 use crate::node::spawn::{SpawnOptions, ANY_ARITY};
 use crate::node::{check_term, Inner, Node};
+use crate::runtime::Batch;
 use crate::term::{Atom, Pid, Reference, Term};
 
 /// Waits shorter than this count as a tight exchange, in which the waiting thread does the I/O itself.
@@ -196,6 +197,11 @@ impl Mailbox {
             self.tight.store(0, Ordering::Relaxed);
         }
         output
+    }
+
+    /// For a thread that serves this mailbox in a loop.
+    pub(crate) fn batch(&self) -> Batch<'_> {
+        self.inner().runtime.batch()
     }
 
     /// A descriptor that is readable while messages wait, and for ever once the mailbox has ended. Owned by the mailbox:

@@ -193,6 +193,7 @@ impl Node {
         citizen: Arc<dyn Citizen>,
         runtime: Arc<Runtime>,
     ) -> Result<Node> {
+        runtime.set_busy_wait(config.busy_wait);
         let name = match config.name.as_str() {
             "" | UNDEFINED => None,
             text => Some(host::full_name(text, config.names)?),

@@ -78,7 +78,7 @@ struct State {
     urgent: usize,
     bytes: usize,
     dropped: u64,
-    waiters: Vec<(u64, Waker)>,
+    waiters: Vec<Waiter>,
     next_waiter: u64,
     bell: Option<Bell>,
     room: Option<Arc<Pause>>,
@@ -86,6 +86,14 @@ struct State {
     leader: Option<Arc<Pid>>,
     trap_exit: bool,
     closed: Option<Bytes>,
+}
+
+/// Somebody who waits for a message.
+struct Waiter {
+    id: u64,
+    /// Takes whatever comes: one of these is woken for a message. The others look for themselves whether it is theirs.
+    plain: bool,
+    waker: Waker,
 }
 
 /// Limits of one mailbox.
@@ -198,12 +206,12 @@ impl Process {
 
     /// Waits for [`take`](Self::take) to find something.
     pub(crate) fn recv<'a>(&'a self, reference: Option<&'a Reference>) -> Recv<'a> {
-        Recv { process: self, reference, waiter: None }
+        Recv { process: self, reference, takes: true, waiter: None }
     }
 
     /// Waits for [`take`](Self::take) to find something, and leaves it there.
     pub(crate) fn ready<'a>(&'a self, reference: Option<&'a Reference>) -> Ready<'a> {
-        Ready(self.recv(reference))
+        Ready(Recv { process: self, reference, takes: false, waiter: None })
     }
 
     /// Runs `change` on the relations; `None` if the process has ended.
@@ -324,8 +332,8 @@ impl Process {
         let waiters = std::mem::take(&mut state.waiters);
         let relations = state.relations.take().map(|relations| *relations).unwrap_or_default();
         drop(state);
-        for (_, waker) in waiters {
-            waker.wake();
+        for waiter in waiters {
+            waiter.waker.wake();
         }
         Some(Remains { relations, unread })
     }
@@ -345,8 +353,19 @@ impl State {
                 bell.ring();
             }
         }
-        for (_, waker) in self.waiters.drain(..) {
-            waker.wake();
+        self.waiters.retain(|waiter| {
+            if !waiter.plain {
+                waiter.waker.wake_by_ref();
+            }
+            waiter.plain
+        });
+        self.wake_one();
+    }
+
+    /// Wakes one of those who take whatever comes: the last that came, which is the one that served last.
+    fn wake_one(&mut self) {
+        if let Some(place) = self.waiters.iter().rposition(|waiter| waiter.plain) {
+            self.waiters.remove(place).waker.wake();
         }
     }
 
@@ -366,16 +385,22 @@ impl State {
     }
 
     /// Wakes `waker` at the next message; gives the number to ask again with, or to leave by.
-    fn enlist(&mut self, waiter: Option<u64>, waker: &Waker) -> u64 {
+    fn enlist(&mut self, waiter: Option<u64>, plain: bool, waker: &Waker) -> u64 {
         let id = waiter.unwrap_or_else(|| {
             self.next_waiter += 1;
             self.next_waiter
         });
-        match self.waiters.iter_mut().find(|(waiter, _)| *waiter == id) {
-            Some((_, known)) => known.clone_from(waker),
-            None => self.waiters.push((id, waker.clone())),
+        match self.waiters.iter_mut().find(|waiter| waiter.id == id) {
+            Some(known) => known.waker.clone_from(waker),
+            None => self.waiters.push(Waiter { id, plain, waker: waker.clone() }),
         }
         id
+    }
+
+    /// Takes a waiter off the list; false if it was woken already.
+    fn leave(&mut self, id: u64) -> bool {
+        let place = self.waiters.iter().position(|waiter| waiter.id == id);
+        place.map(|place| self.waiters.remove(place)).is_some()
     }
 
     /// The place in the queue of what `take` would take.
@@ -414,22 +439,36 @@ impl State {
 pub(crate) struct Recv<'a> {
     process: &'a Process,
     reference: Option<&'a Reference>,
+    takes: bool,
     waiter: Option<u64>,
+}
+
+impl Recv<'_> {
+    /// Looks with `look`, and waits for the next message if that finds nothing.
+    fn poll_with<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        look: impl FnOnce(&mut State, Limits, Option<&Reference>) -> Result<Option<T>>,
+    ) -> Poll<Result<T>> {
+        let mut state = self.process.state.lock();
+        let found = look(&mut state, self.process.limits, self.reference).transpose();
+        let Some(found) = found else {
+            let plain = self.takes && self.reference.is_none();
+            self.waiter = Some(state.enlist(self.waiter, plain, context.waker()));
+            return Poll::Pending;
+        };
+        if let Some(id) = self.waiter.take() {
+            state.leave(id);
+        }
+        Poll::Ready(found)
+    }
 }
 
 impl Future for Recv<'_> {
     type Output = Result<Message>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let process = self.process;
-        let mut state = process.state.lock();
-        match state.take(process.limits, self.reference) {
-            Err(error) => return Poll::Ready(Err(error)),
-            Ok(Some(message)) => return Poll::Ready(Ok(message)),
-            Ok(None) => {}
-        }
-        self.waiter = Some(state.enlist(self.waiter, context.waker()));
-        Poll::Pending
+        self.poll_with(context, State::take)
     }
 }
 
@@ -440,22 +479,17 @@ impl Future for Ready<'_> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let process = self.0.process;
-        let mut state = process.state.lock();
-        match state.find(self.0.reference) {
-            Err(error) => return Poll::Ready(Err(error)),
-            Ok(Some(_)) => return Poll::Ready(Ok(())),
-            Ok(None) => {}
-        }
-        self.0.waiter = Some(state.enlist(self.0.waiter, context.waker()));
-        Poll::Pending
+        self.0.poll_with(context, |state, _, reference| Ok(state.find(reference)?.map(|_| ())))
     }
 }
 
 impl Drop for Recv<'_> {
     fn drop(&mut self) {
-        if let Some(id) = self.waiter {
-            self.process.state.lock().waiters.retain(|(waiter, _)| *waiter != id);
+        let Some(id) = self.waiter else { return };
+        let mut state = self.process.state.lock();
+        // Who was woken and takes nothing wakes the next one.
+        if !state.leave(id) && !state.queue.is_empty() {
+            state.wake_one();
         }
     }
 }

@@ -141,9 +141,14 @@ impl Request {
     }
 
     /// Ends the call with `value` (one encoded term).
-    pub fn reply(mut self, value: &[u8]) -> Result<()> {
+    pub fn reply(self, value: &[u8]) -> Result<()> {
         self.check_forked()?;
         crate::term::validate(value, &[])?;
+        let inner = self.inner.clone();
+        inner.runtime.together(|| self.succeed(value))
+    }
+
+    fn succeed(mut self, value: &[u8]) -> Result<()> {
         let reason = match &self.kind {
             RequestKind::Spawn | RequestKind::Cast => Bytes::from_static(NORMAL),
             RequestKind::Task { tag, to } => {
@@ -273,7 +278,7 @@ impl Request {
     fn end(&mut self, reason: Bytes) -> Result<()> {
         match self.process.take() {
             Some(process) if process.is_alive() => {
-                self.inner.end(&process, reason);
+                self.inner.runtime.together(|| self.inner.end(&process, reason));
                 Ok(())
             }
             _ => Err(Error::Closed("this request: its caller gave up, so it")),

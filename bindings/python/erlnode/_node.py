@@ -51,6 +51,9 @@ class Node(GlobalNames):
     With ``tls`` all connections are made over TLS, as with ``erl -proto_dist inet_tls``: an instance of `Tls`, or the path
     of the option file that a BEAM takes with ``-ssl_dist_optfile``.
 
+    ``busy_wait`` (seconds, 50 microseconds by default) is how long a waiting thread looks for the next message before it sleeps, when
+    the last ones came within this time; 0 switches it off. It holds for the whole process.
+
     epmd is asked at ERL_EPMD_ADDRESS and ERL_EPMD_PORT; where none answers on this machine, the node serves one itself
     (``embedded_epmd=False`` forbids that).
     """
@@ -80,6 +83,7 @@ class Node(GlobalNames):
         max_message: Optional[int] = None,
         mailbox_bytes: Optional[int] = None,
         busy_limit: Optional[int] = None,
+        busy_wait: Optional[float] = None,
         atom_cache: Optional[bool] = None,
         atom_limit: Optional[int] = None,
         tls: Union[None, Tls, str, "os.PathLike[str]"] = None,
@@ -106,6 +110,7 @@ class Node(GlobalNames):
             max_message=max_message,
             mailbox_bytes=mailbox_bytes,
             busy_limit=busy_limit,
+            busy_wait=busy_wait,
             atom_cache=atom_cache,
             atom_limit=atom_limit,
             tls=Tls(optfile=tls) if isinstance(tls, (str, os.PathLike)) else tls,

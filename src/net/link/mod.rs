@@ -14,7 +14,7 @@ use out::Out;
 pub(crate) use out::{Begun, Rest};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -132,6 +132,7 @@ pub(crate) struct Link {
     /// Listed by `nodes()`: both sides are visible.
     pub(crate) visible: bool,
     names: Names,
+    me: Weak<Link>,
     runtime: Arc<Runtime>,
     transport: Outgoing,
     busy_limit: usize,
@@ -166,7 +167,8 @@ pub(crate) struct Link {
 impl Link {
     /// A link whose handshake succeeded. Nothing is read before [`read`](Self::read).
     pub(crate) fn start(params: LinkParams, transport: Outgoing, runtime: Arc<Runtime>) -> Arc<Link> {
-        let link = Arc::new(Link {
+        let link = Arc::new_cyclic(|me| Link {
+            me: me.clone(),
             visible: params.flags.has(Flags::PUBLISHED),
             runtime,
             names: Names { ours: params.ours, peer: params.peer.clone() },
@@ -205,11 +207,12 @@ impl Link {
         };
         let packets = PacketReader::new(self.flags, limits);
         tokio::spawn(self.clone().tick(packets.spare()));
-        tokio::spawn(self.clone().read_to_end(stream, leftover, packets, upper));
+        self.runtime.spawn_first(self.clone().read_to_end(stream, leftover, packets, upper));
     }
 
     /// Ends the connection; the first reason counts.
     pub(crate) fn close(&self, reason: DownReason) {
+        self.let_go();
         self.reason.lock().get_or_insert(reason);
         self.out.lock().closed = true;
         self.transport.shutdown();
@@ -222,6 +225,7 @@ impl Link {
     /// sends is read and dropped: closing a socket that holds unread bytes resets the connection, and with it goes
     /// what the peer has not read yet.
     pub(crate) fn leave(&self, reason: DownReason) {
+        self.let_go();
         self.leaving.store(true, Ordering::Release);
         self.reason.lock().get_or_insert(reason);
         self.out.lock().closed = true;

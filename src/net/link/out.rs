@@ -15,6 +15,7 @@ use crate::log;
 use crate::proto::control::{AltactSignal, Control, SignalTarget};
 use crate::proto::flags::Flags;
 use crate::proto::header::{AtomCensus, Fragmenter, PacketWriter, FRAGMENT, FRAGMENT_HEAD};
+use crate::runtime::{holds, Holder};
 use crate::term::{Pid, Reference};
 
 /// Sends that follow each other faster than this are a burst.
@@ -36,6 +37,8 @@ const SLICES: usize = MAX_AHEAD / FRAGMENT;
 const SMALL_BUFFER: usize = 24 << 10;
 /// Most that a control tuple and a packet's header take.
 const CONTROL_ROOM: usize = 8 << 10;
+/// Bytes that are held back at most, for what follows them to leave with them.
+const HOLD: usize = 64 << 10;
 /// Buffers above this are given back after use.
 const KEEP_BUFFER: usize = 512 << 10;
 
@@ -184,6 +187,8 @@ pub(super) struct Out {
     pub(super) spare: Vec<u8>,
     /// Somebody writes: appending is enough.
     pub(super) writing: bool,
+    /// Nobody writes yet: some thread holds what is appended, and lets it go before it waits.
+    held: bool,
     /// Packets appended so far; the ticker compares it.
     pub(super) packets: u64,
     pub(super) burst: u32,
@@ -210,6 +215,7 @@ impl Out {
             rest: Vec::new(),
             spare: Vec::new(),
             writing: false,
+            held: false,
             packets: 0,
             burst: 0,
             last_send: Instant::now(),
@@ -258,6 +264,12 @@ pub(crate) enum Begun<'a> {
     Rest(Rest<'a>),
     /// The queue is full with so many bytes; nothing was appended.
     Busy(usize),
+}
+
+impl Holder for Link {
+    fn let_go(&self) {
+        Link::let_go(self);
+    }
 }
 
 impl Link {
@@ -428,10 +440,17 @@ impl Link {
         Error::NoConnection { node: self.peer.to_string(), why: "the connection was lost".into() }
     }
 
-    /// Sees to it that somebody writes what was appended: this thread if the link is idle, else the one that writes
-    /// already, and in a burst the writer task.
+    /// Sees to it that somebody writes what was appended: this thread if the link is idle, now or before it waits, else the one that
+    /// writes already, and in a burst the writer task.
     pub(super) fn push<'a>(&'a self, mut out: MutexGuard<'a, Out>) {
         if out.writing {
+            return;
+        }
+        if holds() && out.buffer.len() < HOLD {
+            if !std::mem::replace(&mut out.held, true) {
+                drop(out);
+                self.me.upgrade().into_iter().for_each(|link| self.runtime.hold(link));
+            }
             return;
         }
         let now = Instant::now();
@@ -456,6 +475,7 @@ impl Link {
 
     /// Writes on this thread until the queue is empty or the kernel takes no more.
     pub(super) fn write_here<'a>(&'a self, mut out: MutexGuard<'a, Out>) {
+        out.held = false;
         loop {
             let spare = std::mem::take(&mut out.spare);
             let mut batch = std::mem::replace(&mut out.buffer, spare);
@@ -478,6 +498,14 @@ impl Link {
                 self.room.notify_waiters();
                 return;
             }
+        }
+    }
+
+    /// Writes what is held.
+    pub(super) fn let_go(&self) {
+        let mut out = self.out.lock();
+        if std::mem::replace(&mut out.held, false) {
+            self.push_now(out);
         }
     }
 

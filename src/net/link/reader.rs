@@ -11,6 +11,7 @@ use crate::net::transport::{grow, Incoming};
 use crate::proto::control::Control;
 use crate::proto::frame;
 use crate::proto::header::{PacketReader, Received};
+use crate::runtime::make_way;
 use crate::term::Atom;
 
 /// Least room for one read: two of the fragments a BEAM sends.
@@ -80,7 +81,7 @@ impl Link {
             }
             reads += 1;
             if reads % READS_PER_TURN == 0 {
-                tokio::task::yield_now().await;
+                make_way().await;
             }
             let free = buffer.capacity() - buffer.len();
             let came = tokio::select! {

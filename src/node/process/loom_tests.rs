@@ -115,3 +115,87 @@ fn loom_who_leaves_takes_nobodys_wakeup_along() {
         assert_eq!(got, [1, 2]);
     });
 }
+
+/// One look, and away; what it took is sent again.
+fn look_and_leave(process: &Process) {
+    let mut wait = std::pin::pin!(process.recv(None));
+    if let Poll::Ready(taken) = wait.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        process.deliver(taken.unwrap());
+    }
+}
+
+#[test]
+fn loom_who_was_woken_and_leaves_wakes_the_next() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let process = process();
+        let leaver = spawn({
+            let process = process.clone();
+            move || look_and_leave(&process)
+        });
+        let sender = spawn({
+            let process = process.clone();
+            move || drop(process.deliver(message(7)))
+        });
+        assert_eq!(receive(&process).unwrap(), 7);
+        leaver.join().unwrap();
+        sender.join().unwrap();
+        assert_eq!(process.queue_len(), 0);
+    });
+}
+
+#[test]
+fn loom_who_only_looks_takes_nobodys_wakeup() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let process = process();
+        let looker = spawn({
+            let process = process.clone();
+            move || park_on(process.ready(None), None).expect("no deadline").unwrap()
+        });
+        let sender = spawn({
+            let process = process.clone();
+            move || {
+                process.deliver(message(1));
+                process.deliver(message(2));
+            }
+        });
+        assert_eq!(receive(&process).unwrap(), 1);
+        looker.join().unwrap();
+        sender.join().unwrap();
+        assert_eq!(process.queue_len(), 1);
+    });
+}
+
+#[test]
+fn loom_who_waits_for_one_answer_is_woken_beside_who_takes_everything() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let process = process();
+        let reference = Reference::new(crate::term::Atom::from_static("a@b"), 1, &[1, 2, 3]).unwrap();
+        let answer = |number: u8| {
+            let mut answer = message(number);
+            answer.alias = Some(Box::new(reference.clone()));
+            answer
+        };
+        let (one, two) = (answer(1), answer(2));
+        let waiter = spawn({
+            let (process, reference) = (process.clone(), reference.clone());
+            move || park_on(process.recv(Some(&reference)), None).expect("no deadline").unwrap().payload()[1]
+        });
+        let sender = spawn({
+            let process = process.clone();
+            move || {
+                process.deliver(one);
+                process.deliver(two);
+            }
+        });
+        let mut got = [receive(&process).unwrap(), waiter.join().unwrap()];
+        sender.join().unwrap();
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+    });
+}

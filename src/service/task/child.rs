@@ -101,7 +101,7 @@ pub(super) fn run(node: &Arc<Inner>, process: Arc<Process>, function: Function) 
 pub(super) fn brief(node: &Arc<Inner>, process: Arc<Process>, owner: Pid, monitor: bool, held: Arc<Held>) {
     let watch = monitor.then(|| node.monitor(&process, Watched::Pid(owner.clone()), None));
     let node = node.clone();
-    node.runtime.clone().spawn(async move {
+    node.runtime.clone().spawn_first(async move {
         let briefing = briefing(&process, &owner, watch.as_ref());
         match tokio::time::timeout(BRIEFING, briefing).await {
             Ok(Briefing::Told(function, kind)) => {

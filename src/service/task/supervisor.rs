@@ -67,7 +67,7 @@ impl Mailbox {
             arguments: Arc::default(),
             restarts: VecDeque::new(),
         };
-        node.runtime.spawn(supervisor.run());
+        node.runtime.spawn_first(supervisor.run());
         Ok(())
     }
 }

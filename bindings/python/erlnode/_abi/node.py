@@ -34,6 +34,8 @@ def configure(config: c_void_p, options: Any) -> None:
     for name in ("ticktime", "setup_time"):
         if options.get(name) is not None:
             give(name, milliseconds(options[name]))
+    if options.get("busy_wait") is not None:
+        give("busy_wait", int(options["busy_wait"] * 1_000_000))
     if options.get("names") is not None:
         give("names", choice(NAMES, options["names"], "names"))
     if options.get("port") is not None:
