@@ -116,6 +116,22 @@ fn loom_who_leaves_takes_nobodys_wakeup_along() {
     });
 }
 
+/// Tries the orders with at most three switches against a thread's will.
+fn orders(test: impl Fn(Arc<Process>) + Sync + Send + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(move || test(process()));
+}
+
+/// Another thread that does something with the process.
+fn beside<T: 'static>(
+    process: &Arc<Process>,
+    does: impl FnOnce(&Process) -> T + 'static,
+) -> loom::thread::JoinHandle<T> {
+    let process = process.clone();
+    spawn(move || does(&process))
+}
+
 /// One look, and away; what it took is sent again.
 fn look_and_leave(process: &Process) {
     let mut wait = std::pin::pin!(process.recv(None));
@@ -124,20 +140,16 @@ fn look_and_leave(process: &Process) {
     }
 }
 
+fn send_two(process: &Process, make: impl Fn(u8) -> Message) {
+    process.deliver(make(1));
+    process.deliver(make(2));
+}
+
 #[test]
 fn loom_who_was_woken_and_leaves_wakes_the_next() {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
-        let process = process();
-        let leaver = spawn({
-            let process = process.clone();
-            move || look_and_leave(&process)
-        });
-        let sender = spawn({
-            let process = process.clone();
-            move || drop(process.deliver(message(7)))
-        });
+    orders(|process| {
+        let leaver = beside(&process, look_and_leave);
+        let sender = beside(&process, |process| drop(process.deliver(message(7))));
         assert_eq!(receive(&process).unwrap(), 7);
         leaver.join().unwrap();
         sender.join().unwrap();
@@ -147,21 +159,10 @@ fn loom_who_was_woken_and_leaves_wakes_the_next() {
 
 #[test]
 fn loom_who_only_looks_takes_nobodys_wakeup() {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
-        let process = process();
-        let looker = spawn({
-            let process = process.clone();
-            move || park_on(process.ready(None), None).expect("no deadline").unwrap()
-        });
-        let sender = spawn({
-            let process = process.clone();
-            move || {
-                process.deliver(message(1));
-                process.deliver(message(2));
-            }
-        });
+    orders(|process| {
+        let looker =
+            beside(&process, |process| park_on(process.ready(None), None).expect("no deadline").unwrap());
+        let sender = beside(&process, |process| send_two(process, message));
         assert_eq!(receive(&process).unwrap(), 1);
         looker.join().unwrap();
         sender.join().unwrap();
@@ -171,27 +172,14 @@ fn loom_who_only_looks_takes_nobodys_wakeup() {
 
 #[test]
 fn loom_who_waits_for_one_answer_is_woken_beside_who_takes_everything() {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(3);
-    model.check(|| {
-        let process = process();
+    orders(|process| {
         let reference = Reference::new(crate::term::Atom::from_static("a@b"), 1, &[1, 2, 3]).unwrap();
-        let answer = |number: u8| {
-            let mut answer = message(number);
-            answer.alias = Some(Box::new(reference.clone()));
-            answer
-        };
-        let (one, two) = (answer(1), answer(2));
-        let waiter = spawn({
-            let (process, reference) = (process.clone(), reference.clone());
-            move || park_on(process.recv(Some(&reference)), None).expect("no deadline").unwrap().payload()[1]
+        let alias = reference.clone();
+        let waiter = beside(&process, move |process| {
+            park_on(process.recv(Some(&reference)), None).expect("no deadline").unwrap().payload()[1]
         });
-        let sender = spawn({
-            let process = process.clone();
-            move || {
-                process.deliver(one);
-                process.deliver(two);
-            }
+        let sender = beside(&process, move |process| {
+            send_two(process, |number| Message { alias: Some(Box::new(alias.clone())), ..message(number) })
         });
         let mut got = [receive(&process).unwrap(), waiter.join().unwrap()];
         sender.join().unwrap();
