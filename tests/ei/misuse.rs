@@ -232,6 +232,10 @@ fn values(function: &Function, parameter: &Parameter) -> Vec<String> {
             "F.text",
         ]),
         ("char *", "p" | "out_buf") if reads => all(&["F.out", "NULL"]),
+        // As long as the sizes that go with them.
+        ("char *", "p" | "s") if name.contains("_len") || name.contains("bitstring") => {
+            all(&["\"name\"", "NULL", "\"\\xff\\xfe\\xff\\xfe\"", "F.name", "F.text"])
+        }
         ("char *", _) => all(&["\"name\"", "NULL", "\"\"", "\"\\xff\\xfe\"", "\"%s%n\"", "F.name", "F.text"]),
         ("void *", "setup_context") => all(&["NULL", "(void *)-1"]),
         ("void *", _) => all(&["F.out", "NULL"]),

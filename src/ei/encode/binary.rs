@@ -20,7 +20,7 @@ struct Binary {
 impl Item for Binary {
     #[inline(always)]
     unsafe fn room(self) -> Option<usize> {
-        (self.len as usize <= MAX_BYTES).then_some(self.len as usize + 5)
+        (self.len as usize <= MAX_BYTES).then(|| self.len as usize + 5)
     }
 
     #[inline(always)]
