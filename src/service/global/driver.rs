@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::flaps::Flaps;
 use super::machine::{Effect, Global, Outcome, Role, Timer, Verdict};
 use super::partition::Loss;
 use super::registrar::Request;
@@ -37,15 +38,6 @@ use crate::term::{Atom, Pid, Reference, Term, Writer};
 const LIMITS: Limits = Limits { bytes: 64 << 20, count: 1 << 20, overflow: Overflow::StopReading };
 /// Connections to members made at one time.
 const MAX_DIALS: usize = 64;
-/// A node whose connection was lost more often than this within [`FLAPPING`] is connected to again after a pause only.
-const FLAPS: u32 = 3;
-/// How long a loss counts.
-const FLAPPING: Duration = Duration::from_secs(60);
-/// Longest pause before a node that comes and goes is connected to again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// Nodes whose losses are counted.
-const MAX_FLAPPING: usize = 1024;
-
 /// What reaches the driver besides messages.
 pub(super) enum Ask {
     Change { request: Request, done: oneshot::Sender<Outcome> },
@@ -111,7 +103,7 @@ pub(crate) fn start(node: &Arc<Inner>, service: &Arc<Service>) -> Result<()> {
         next_ticket: 0,
         tasks: JoinSet::new(),
         dials: Arc::new(Semaphore::new(MAX_DIALS)),
-        flaps: HashMap::default(),
+        flaps: Flaps::default(),
     };
     let task = tokio::spawn(driver.run(asked));
     node.own_task(task.abort_handle());
@@ -136,7 +128,7 @@ struct Driver {
     /// What takes time.
     tasks: JoinSet<()>,
     dials: Arc<Semaphore>,
-    flaps: HashMap<Atom, (u32, Instant)>,
+    flaps: Flaps,
 }
 
 impl Driver {
@@ -293,33 +285,10 @@ impl Driver {
             self.step(|machine| machine.node_up(node));
             return;
         }
-        self.count_flap(&node);
+        self.flaps.lost(&node, Instant::now());
         let silent = info.map_get("nodedown_reason").is_some_and(|reason| reason.is_atom("net_tick_timeout"));
         let loss = if silent { Loss::Silent(self.node.ticktime()) } else { Loss::Broken };
         self.step(|machine| machine.node_down(&node, loss));
-    }
-
-    fn count_flap(&mut self, node: &Atom) {
-        let now = Instant::now();
-        if self.flaps.len() >= MAX_FLAPPING {
-            self.flaps.retain(|_, (_, last)| now - *last < FLAPPING);
-        }
-        if self.flaps.len() < MAX_FLAPPING || self.flaps.contains_key(node) {
-            let (count, last) = self.flaps.entry(node.clone()).or_insert((0, now));
-            *count = if now - *last < FLAPPING { count.saturating_add(1) } else { 1 };
-            *last = now;
-        }
-    }
-
-    /// How long to wait before a node is connected to that others brought in.
-    fn pause(&self, node: &Atom) -> Duration {
-        match self.flaps.get(node) {
-            Some((count, last)) if *count > FLAPS && last.elapsed() < FLAPPING => {
-                let most = Duration::from_secs(1 << (*count - FLAPS).min(5)).min(LONGEST_PAUSE);
-                most.mul_f64(random_between(0.5, 1.0))
-            }
-            _ => Duration::ZERO,
-        }
     }
 
     fn pid(&self, role: Role) -> Pid {
@@ -411,10 +380,12 @@ impl Driver {
 
     /// Connects to a member that others brought in, and says that we are in step.
     fn introduce(&mut self, node: Atom) {
+        // Whoever is connected waits for our word; and a cluster that was parted is to be whole again in two ticktimes.
         let pause = match self.node.peers.link(&node) {
             Some(_) => Duration::ZERO,
-            None => self.pause(&node),
+            None => self.flaps.pause(&node, Instant::now()).min(self.node.ticktime() / 2),
         };
+        let pause = pause.mul_f64(random_between(0.5, 1.0));
         let (inner, service, dials) = (self.node.clone(), self.service.clone(), self.dials.clone());
         let from = self.pid(Role::Server);
         self.tasks.spawn(async move {

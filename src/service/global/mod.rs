@@ -10,6 +10,7 @@ mod checks;
 mod client;
 mod connect;
 mod driver;
+mod flaps;
 #[cfg(test)]
 mod healing;
 mod locker;
