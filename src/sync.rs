@@ -12,7 +12,7 @@ pub(crate) use self::tried::*;
 #[cfg(not(all(test, erlnode_loom)))]
 mod real {
     pub(crate) use parking_lot::{Mutex, RwLock};
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr};
+    pub(crate) use std::sync::atomic::{fence, AtomicBool, AtomicPtr};
     pub(crate) use std::thread::{current, park, Thread};
 }
 
@@ -22,7 +22,7 @@ mod tried {
     use std::sync::OnceLock;
 
     use loom::sync;
-    pub(crate) use loom::sync::atomic::AtomicBool;
+    pub(crate) use loom::sync::atomic::{fence, AtomicBool};
     pub(crate) use loom::thread::{current, park, Thread};
 
     /// A lock without poison.

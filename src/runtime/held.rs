@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::sync::{AtomicBool, Mutex};
+use crate::sync::{fence, AtomicBool, Mutex};
 
 /// A step of a server that takes longer than this is not quick: answers before it do not wait for answers after it.
 const QUICK: Duration = Duration::from_micros(50);
@@ -55,6 +55,8 @@ impl Held {
     pub(super) fn add(&self, holder: Arc<dyn Holder>) {
         self.holders.lock().push(holder);
         self.any.store(true, Ordering::SeqCst);
+        // With the one in `Lead::take`: either this thread sees the leader, or the leader sees what is held.
+        fence(Ordering::SeqCst);
     }
 
     pub(super) fn let_go(&self) {

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use crate::sync::{AtomicBool, Mutex};
+use crate::sync::{fence, AtomicBool, Mutex};
 
 /// See the module.
 pub(super) struct Lead {
@@ -51,6 +51,7 @@ impl Lead {
         let mut state = self.state.lock();
         let free = !std::mem::replace(&mut state.taken, true);
         self.taken.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         free
     }
 
@@ -132,6 +133,7 @@ mod loom_tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::runtime::held::{Held, Holder};
     use crate::runtime::park_on;
     use loom::thread::spawn;
 
@@ -150,6 +152,37 @@ mod loom_tests {
             lead.leave(true);
             follower.join().unwrap();
             assert!(lead.is_taken() && !lead.is_wanted());
+        });
+    }
+
+    /// Counts how often it let go.
+    struct Counter(loom::sync::atomic::AtomicUsize);
+
+    impl Holder for Counter {
+        fn let_go(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn loom_nothing_stays_held_while_somebody_else_leads() {
+        loom::model(|| {
+            let (lead, held) = (Arc::new(Lead::default()), Arc::new(Held::default()));
+            let counter = Arc::new(Counter(loom::sync::atomic::AtomicUsize::new(0)));
+            // A server holds, as `Runtime::hold` does it; another thread begins to lead, and lets go before it sleeps.
+            let leader = spawn({
+                let (lead, held) = (lead.clone(), held.clone());
+                move || {
+                    assert!(lead.take());
+                    held.let_go();
+                }
+            });
+            held.add(counter.clone());
+            if lead.is_taken() {
+                held.let_go();
+            }
+            leader.join().unwrap();
+            assert_eq!(counter.0.load(Ordering::SeqCst), 1);
         });
     }
 }
