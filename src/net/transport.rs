@@ -45,7 +45,7 @@ impl Transport {
     /// Takes over a connected socket and switches Nagle's algorithm off: a message leaves when it is written.
     pub(crate) fn new(stream: TcpStream) -> Result<Transport> {
         stream.set_nodelay(true).map_err(|e| Error::io("cannot set TCP_NODELAY", &e))?;
-        hold(&stream, MAX_UNSENT);
+        hold(&stream, MIN_HOLD);
         let (reader, writer) = stream.into_split();
         Ok(Transport {
             reader: Incoming { half: reader, tls: None },
@@ -107,25 +107,25 @@ impl Transport {
     }
 }
 
-/// Most bytes that the kernel holds besides those on their way: what waits should wait in our queue, where ticks and
-/// short messages pass between the parts of big ones.
-const MAX_UNSENT: u32 = 16 << 10;
-/// The same while the peer takes big messages fast: waking for every few bytes would cost more than the wait.
-const MAX_UNSENT_FAST: u32 = 1 << 20;
+/// Bytes that the kernel holds besides those on their way: what waits should wait in our queue, where ticks and short
+/// messages pass between the parts of big ones.
+pub(crate) const MIN_HOLD: usize = 16 << 10;
+/// The most while the peer takes big messages fast: waking for every few bytes would cost more than the wait.
+pub(crate) const MAX_HOLD: usize = 1 << 20;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn hold(stream: &TcpStream, most: u32) {
+fn hold(stream: &TcpStream, most: usize) {
     // A kernel that does not know it holds more; that is all.
-    let _ = SockRef::from(stream).set_tcp_notsent_lowat(most);
+    let _ = SockRef::from(stream).set_tcp_notsent_lowat(most as u32); // MAX_HOLD at most
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn hold(_: &TcpStream, _most: u32) {}
+fn hold(_: &TcpStream, _most: usize) {}
 
 impl Outgoing {
-    /// Lets the kernel hold much, because the peer takes big messages fast, or little again.
-    pub(crate) fn hurry(&self, fast: bool) {
-        hold(self.stream(), if fast { MAX_UNSENT_FAST } else { MAX_UNSENT });
+    /// Lets the kernel hold so many bytes besides those on their way.
+    pub(crate) fn hold(&self, most: usize) {
+        hold(self.stream(), most);
     }
 
     /// The end of a stream that nobody reads, for links of the simulation.
@@ -159,9 +159,30 @@ impl Outgoing {
         self.tls.is_none()
     }
 
-    /// Sends what the kernel takes now of several pieces, in one call. Without TLS only.
-    pub(crate) fn try_send_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        SockRef::from(self.stream()).send_vectored_with_flags(slices, SEND_FLAGS)
+    /// Sends what the kernel takes now of several pieces with `total` bytes, in one call: less than that if it wants no
+    /// more. Without TLS only.
+    pub(crate) fn try_send_slices(&self, slices: &[IoSlice<'_>], total: usize) -> io::Result<usize> {
+        let mut sent = 0;
+        // Refused in here, so that `writable` knows it without asking the kernel again.
+        let outcome = self.stream().try_io(tokio::io::Interest::WRITABLE, || loop {
+            match SockRef::from(self.stream()).send_vectored_with_flags(slices, SEND_FLAGS) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(count) => {
+                    sent = count;
+                    return if count < total { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) };
+                }
+            }
+        });
+        match outcome {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(sent),
+        }
+    }
+
+    /// Waits until the kernel takes more.
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        self.stream().writable().await
     }
 
     /// Waits until the kernel takes more, then sends some of `bytes`.

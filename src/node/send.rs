@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::error::{copied, in_memory, Error, Result};
-use crate::net::link::{Begun, Link, Pause, Rest};
+use crate::net::link::{Begun, Link, Pause, Progress, Rest};
 use crate::node::message::{Message, MessageKind};
 use crate::node::process::Process;
 use crate::node::{check_term, Inner};
@@ -123,7 +123,7 @@ impl Inner {
                 Begun::Busy(_) => room.await,
                 Begun::Rest(mut rest) => loop {
                     let room = link.room();
-                    if rest.advance()? {
+                    if let Progress::Done = rest.advance(false)? {
                         return Ok(());
                     }
                     room.await;
@@ -200,7 +200,12 @@ impl Inner {
     fn send_rest(&self, link: &Link, mut rest: Rest<'_>, deadline: Option<Instant>) -> Result<()> {
         loop {
             let room = link.room();
-            if rest.advance()? || self.runtime.wait(room, deadline, true).is_none() {
+            let waited = match rest.advance(true)? {
+                Progress::Done => return Ok(()),
+                Progress::Room => self.runtime.wait(room, deadline, true),
+                Progress::Kernel => self.runtime.wait(link.kernel(), deadline, true),
+            };
+            if waited.is_none() {
                 return Ok(());
             }
         }

@@ -64,7 +64,12 @@ pub(crate) fn begin(out: &mut Vec<u8>) -> usize {
 
 /// Fills in the length of the packet that began at `start`. On error the packet is taken back.
 pub(crate) fn finish(out: &mut Vec<u8>, start: usize) -> Result<()> {
-    let length = out.len().saturating_sub(start + LENGTH);
+    finish_before(out, start, 0)
+}
+
+/// [`finish`] for a packet of which `more` bytes follow that are not here.
+pub(crate) fn finish_before(out: &mut Vec<u8>, start: usize, more: usize) -> Result<()> {
+    let length = out.len().saturating_sub(start + LENGTH).saturating_add(more);
     if length <= MAX_PACKET {
         if let Some(head) = out.get_mut(start..start + LENGTH) {
             head.copy_from_slice(&(length as u32).to_be_bytes());

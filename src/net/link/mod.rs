@@ -11,7 +11,7 @@ mod simulated;
 mod ticks;
 
 use out::Out;
-pub(crate) use out::{Begun, Rest};
+pub(crate) use out::{Begun, Progress, Rest};
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};

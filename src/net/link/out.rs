@@ -12,6 +12,7 @@ use parking_lot::MutexGuard;
 use super::{DownReason, Link};
 use crate::error::{copied, in_memory, no_memory, Error, Result};
 use crate::log;
+use crate::net::transport::{MAX_HOLD, MIN_HOLD};
 use crate::proto::control::{AltactSignal, Control, SignalTarget};
 use crate::proto::flags::Flags;
 use crate::proto::header::{AtomCensus, Fragmenter, PacketWriter, FRAGMENT, FRAGMENT_HEAD};
@@ -31,8 +32,18 @@ const MAX_AHEAD: usize = 256 << 10;
 const FAST: Duration = Duration::from_millis(10);
 /// One that takes longer than this should be shorter.
 const SLOW: Duration = Duration::from_millis(100);
+/// Largest fragments, for peers that take them within [`MOMENT`]: each costs a BEAM some microseconds, and from 512 KiB on
+/// it asks the kernel for fresh memory for each.
+const BIG_FRAGMENT: usize = 480 << 10;
+/// Larger messages always leave in fragments: a peer hears of a packet when it is whole, and should it become slow in
+/// between, this much is there before a short ticktime is over.
+const MAX_WHOLE: usize = (1 << 20) + FRAGMENT;
+/// What others may have to wait for one packet: about what a BEAM takes to look after its processes.
+const MOMENT: Duration = Duration::from_millis(1);
+/// The first fragment: it is copied, and holds the control tuple above all.
+const FIRST_FRAGMENT: usize = 1 << 10;
 /// Fragments handed to the kernel at a time, at most; other senders' messages pass between them.
-const SLICES: usize = MAX_AHEAD / FRAGMENT;
+const SLICES: usize = 4;
 /// For a buffer below this there is memory, or the process is past help.
 const SMALL_BUFFER: usize = 24 << 10;
 /// Most that a control tuple and a packet's header take.
@@ -47,122 +58,237 @@ const KEEP_BUFFER: usize = 512 << 10;
 pub(crate) struct Rest<'a> {
     link: &'a Link,
     from: Option<Pid>,
-    fragments: Fragmenter<&'a [u8]>,
+    /// The first packet, until it has left; only while `held`.
+    first: Vec<u8>,
+    /// Where the rest of the first packet is, if that is the whole message.
+    payload: &'a [u8],
+    fragments: Option<Fragmenter<&'a [u8]>>,
+    /// This sender is the one who writes, and the kernel has got so many bytes of the next packet.
+    held: Option<usize>,
+}
+
+/// How far [`Rest::advance`] came.
+pub(crate) enum Progress {
+    /// Nothing is left.
+    Done,
+    /// Go on when there is room in the queue.
+    Room,
+    /// Go on when the kernel takes more: until then nobody else writes.
+    Kernel,
 }
 
 impl Rest<'_> {
-    /// Appends what the queue has room for; true when nothing is left.
-    pub(crate) fn advance(&mut self) -> Result<bool> {
-        let mut out = self.link.out.lock();
-        // While nobody writes, the kernel takes the packets from where the payload is.
-        while !out.writing && out.buffer.is_empty() && !out.closed && self.link.transport.takes_slices() {
-            self.link.pace(&mut out);
-            let most = (out.ahead / FRAGMENT).clamp(1, SLICES);
+    /// Hands packets to the kernel from where the payload is while nobody else writes, or appends what the queue has room
+    /// for. A caller who `stays` goes on at once after [`Progress::Kernel`]; for others the writer task completes the
+    /// packet that the kernel has begun to take.
+    pub(crate) fn advance(&mut self, stays: bool) -> Result<Progress> {
+        let link = self.link;
+        let mut out = link.out.lock();
+        while !out.closed && (self.held.is_some() || link.is_idle(&out)) {
+            out.in_batch = 0;
+            link.pace(&mut out);
+            // Others wait for the packet that has begun to leave, not for more.
+            let most = match (out.buffer.is_empty(), out.fast) {
+                (true, true) => SLICES,
+                (true, false) => (out.ahead / FRAGMENT).clamp(1, SLICES),
+                (false, _) => 1,
+            };
             out.writing = true;
             drop(out);
-            let (sent, cut) = self.write_slices(most);
-            out = self.link.out.lock();
-            out.packets += sent;
-            let done = self.fragments.is_done();
-            if done {
-                out.filled = None;
-                self.link.whole(&mut out, self.from.take());
-            }
-            if let Some(rest) = cut.filter(|_| !out.closed) {
-                out.in_batch = rest.len();
-                out.rest = rest;
-                drop(out);
-                self.link.write.notify_one();
-                return Ok(done);
-            }
-            if done || !out.buffer.is_empty() || out.closed {
-                self.link.write_here(out);
-                if done {
-                    return Ok(true);
+            let (packets, sent, blocked) = self.write_slices(most);
+            out = link.out.lock();
+            out.packets += packets;
+            out.taken += sent;
+            if blocked && !out.closed {
+                out.measure(Instant::now());
+                if stays {
+                    out.in_batch = self.begun();
+                    return Ok(Progress::Kernel);
                 }
-                out = self.link.out.lock();
+                let done = self.hand_over(&mut out);
+                drop(out);
+                let Ok(done) = done else {
+                    link.close(DownReason::NoMemory);
+                    return Err(no_memory());
+                };
+                link.write.notify_one();
+                return Ok(if done { Progress::Done } else { Progress::Room });
+            }
+            self.held = None;
+            let done = self.is_done(&mut out);
+            if done || !out.buffer.is_empty() || out.closed {
+                link.write_here(out);
+                if done {
+                    return Ok(Progress::Done);
+                }
+                out = link.out.lock();
             } else {
                 out.writing = false;
             }
         }
         if out.closed {
-            return Err(self.link.lost());
+            self.held = None;
+            return Err(link.lost());
         }
-        self.link.pace(&mut out);
-        while out.waiting() < out.ahead {
-            out.make_room(FRAGMENT)?;
-            if !self.fragments.write_next(&mut out.buffer) {
-                break;
+        link.pace(&mut out);
+        if let Some(fragments) = &mut self.fragments {
+            while out.waiting() < out.ahead {
+                out.make_room(fragments.next_part())?;
+                if !fragments.write_next(&mut out.buffer) {
+                    break;
+                }
             }
         }
         out.packets += 1;
-        let done = self.fragments.is_done();
+        let done = self.is_done(&mut out);
+        link.push_now(out);
+        Ok(if done { Progress::Done } else { Progress::Room })
+    }
+
+    /// Whether nothing is left; the sender's signals may follow then.
+    fn is_done(&mut self, out: &mut Out) -> bool {
+        let done = self.nothing_left();
         if done {
             out.filled = None;
-            self.link.whole(&mut out, self.from.take());
+            self.link.whole(out, self.from.take());
         }
-        self.link.push_now(out);
-        Ok(done)
+        done
+    }
+
+    fn nothing_left(&self) -> bool {
+        self.first.is_empty() && self.fragments.as_ref().is_none_or(Fragmenter::is_done)
+    }
+
+    /// The packet that is `ahead` packets after the next one, if the first has left.
+    fn peek(&self, ahead: usize) -> Option<([u8; FRAGMENT_HEAD], &[u8])> {
+        self.fragments.as_ref()?.peek(ahead)
+    }
+
+    fn skip(&mut self, packets: usize) {
+        if let Some(fragments) = &mut self.fragments {
+            fragments.skip(packets);
+        }
+    }
+
+    /// Bytes left of the packet that the kernel has begun to take.
+    fn begun(&self) -> usize {
+        let length = match self.first.len() {
+            0 => self.peek(0).map_or(0, |(head, part)| head.len() + part.len()),
+            length => length + self.payload.len(),
+        };
+        length.saturating_sub(self.held.unwrap_or_default())
+    }
+
+    /// Leaves the packet that the kernel has begun to take to the writer task, who is to be told.
+    fn hand_over(&mut self, out: &mut Out) -> Result<bool> {
+        let taken = self.held.take().unwrap_or_default();
+        let packet = match (self.first.is_empty(), self.peek(0)) {
+            (true, Some((head, part))) => behind(&head, part, taken)?,
+            (true, None) => Vec::new(),
+            (false, _) => behind(&self.first, self.payload, taken)?,
+        };
+        match self.first.is_empty() {
+            true => self.skip(1),
+            false => self.first.clear(),
+        }
+        out.in_batch = packet.len();
+        out.rest = packet;
+        Ok(self.is_done(out))
+    }
+
+    /// Hands the next packets, `most` at most after the one begun, to the kernel; how many packets and bytes left,
+    /// and whether it wants no more.
+    fn write_slices(&mut self, most: usize) -> (u64, usize, bool) {
+        let packets: [_; SLICES] = std::array::from_fn(|ahead| match ahead < most {
+            true => self.peek(ahead),
+            false => None,
+        });
+        let first = [&self.first[..], self.payload];
+        let mut taken = self.held.unwrap_or_default();
+        let mut slices = [IoSlice::new(&[]); 2 * SLICES + 2];
+        let (mut count, mut total, mut skip) = (0, 0, taken);
+        let parts = packets.iter().flatten().flat_map(|(head, part)| [&head[..], part]);
+        for piece in first.into_iter().chain(parts) {
+            let known = skip.min(piece.len());
+            skip -= known;
+            if let (Some(slice), Some(piece @ [_, ..])) = (slices.get_mut(count), piece.get(known..)) {
+                *slice = IoSlice::new(piece);
+                count += 1;
+                total += piece.len();
+            }
+        }
+        let sent = match self.link.transport.try_send_slices(slices.get(..count).unwrap_or_default(), total) {
+            Ok(sent) => sent,
+            Err(_) => {
+                self.link.close(DownReason::ConnectionClosed);
+                0
+            }
+        };
+        taken += sent;
+        let length = first[0].len() + first[1].len();
+        let mut skip = 0;
+        let opened = length > 0 && taken >= length;
+        if opened || length == 0 {
+            taken -= length;
+            for (head, part) in packets.iter().flatten() {
+                let length = head.len() + part.len();
+                if taken < length {
+                    break;
+                }
+                taken -= length;
+                skip += 1;
+            }
+        }
+        if opened {
+            self.first.clear();
+            self.payload = &[];
+        }
+        self.skip(skip);
+        self.held = Some(taken);
+        (u64::from(opened) + skip as u64, sent, sent < total)
     }
 }
 
-impl Rest<'_> {
-    /// Hands the next packets, `most` at most, to the kernel; how many left, and what remains of one that left in part.
-    fn write_slices(&mut self, most: usize) -> (u64, Option<Vec<u8>>) {
-        let packets: [_; SLICES] = std::array::from_fn(|ahead| match ahead < most {
-            true => self.fragments.peek(ahead),
-            false => None,
-        });
-        let mut slices = [IoSlice::new(&[]); 2 * SLICES];
-        let pieces = packets.iter().flatten().flat_map(|(head, part)| [&head[..], part]);
-        let mut count = 0;
-        for (slice, piece) in slices.iter_mut().zip(pieces) {
-            *slice = IoSlice::new(piece);
-            count += 1;
-        }
-        let mut taken = loop {
-            match self.link.transport.try_send_slices(slices.get(..count).unwrap_or_default()) {
-                Ok(taken) => break taken,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break 0,
-                Err(_) => {
-                    self.link.close(DownReason::ConnectionClosed);
-                    break 0;
-                }
-            }
-        };
-        let mut whole = 0;
-        let mut cut = None;
-        for (head, part) in packets.iter().flatten() {
-            whole += 1;
-            let length = head.len() + part.len();
-            if taken < length {
-                // The writer task goes on with it.
-                let rest = [&head[..], part].concat();
-                cut = Some(rest.get(taken..).unwrap_or_default().to_vec());
-                break;
-            }
-            taken -= length;
-        }
-        self.fragments.skip(whole);
-        (whole as u64, cut)
-    }
+/// What follows the first `taken` bytes of two pieces.
+fn behind(head: &[u8], part: &[u8], taken: usize) -> Result<Vec<u8>> {
+    let head_left = head.get(taken..).unwrap_or_default();
+    let part_left = part.get(taken.saturating_sub(head.len())..).unwrap_or_default();
+    let mut left = Vec::new();
+    left.try_reserve_exact(head_left.len() + part_left.len()).map_err(|_| no_memory())?;
+    left.extend_from_slice(head_left);
+    left.extend_from_slice(part_left);
+    Ok(left)
 }
 
 impl Drop for Rest<'_> {
     fn drop(&mut self) {
-        if self.fragments.is_done() {
+        if self.nothing_left() {
             return;
         }
         let mut out = self.link.out.lock();
-        if !out.closed && out.make_room(self.fragments.remaining()).is_err() {
+        if out.closed {
+            return;
+        }
+        let remaining = self.fragments.as_ref().map_or(0, Fragmenter::remaining);
+        let room = out.make_room(remaining).and_then(|()| match self.held {
+            Some(_) => self.hand_over(&mut out).map(drop),
+            None => Ok(()),
+        });
+        if room.is_err() {
             drop(out);
             return self.link.close(DownReason::NoMemory);
         }
-        if !out.closed {
-            while self.fragments.write_next(&mut out.buffer) {}
-            self.link.whole(&mut out, self.from.take());
-            self.link.push_now(out);
+        if let Some(fragments) = &mut self.fragments {
+            while fragments.write_next(&mut out.buffer) {}
+        }
+        self.is_done(&mut out);
+        match out.rest.is_empty() {
+            true => self.link.push_now(out),
+            // The writer task has its turn.
+            false => {
+                drop(out);
+                self.link.write.notify_one();
+            }
         }
     }
 }
@@ -204,6 +330,14 @@ pub(super) struct Out {
     fast: bool,
     /// When some of one was appended last.
     filled: Option<Instant>,
+    /// Bytes of big messages that the kernel took from where they are.
+    taken: usize,
+    /// How many of them, and when, when it wanted no more.
+    full: Option<(usize, Instant)>,
+    /// Bytes that it takes in a [`MOMENT`] then, which is what the peer takes.
+    rate: usize,
+    /// Bytes that it may hold besides those on their way.
+    hold: usize,
 }
 
 impl Out {
@@ -225,6 +359,20 @@ impl Out {
             ahead: MIN_AHEAD,
             fast: false,
             filled: None,
+            taken: 0,
+            full: None,
+            rate: 0,
+            hold: 0,
+        }
+    }
+
+    /// The kernel wants no more for now: what it took since the last time tells how fast the peer is.
+    fn measure(&mut self, now: Instant) {
+        if let Some((taken, then)) = self.full.replace((self.taken, now)) {
+            let moments = (now - then).as_secs_f64() / MOMENT.as_secs_f64();
+            let rate = (self.taken - taken) as f64 / moments.max(1e-3);
+            // Single measures are coarse.
+            self.rate = (3 * self.rate + rate as usize) / 4;
         }
     }
 
@@ -273,12 +421,33 @@ impl Holder for Link {
 }
 
 impl Link {
+    /// Nobody writes, so that who has something big may do it from where it is.
+    fn is_idle(&self, out: &Out) -> bool {
+        !out.writing && out.buffer.is_empty() && self.transport.takes_slices()
+    }
+
+    /// Lets the kernel hold what a peer as fast as this takes in two moments.
+    fn suit(&self, out: &mut Out, rate: usize) {
+        let hold = (2 * rate).clamp(MAX_AHEAD, MAX_HOLD);
+        if rate > 0 && (hold > out.hold * 2 || hold < out.hold / 2) {
+            out.hold = hold;
+            self.transport.hold(hold);
+        }
+    }
+
+    /// Waits until the kernel takes more.
+    pub(crate) async fn kernel(&self) {
+        // An error shows when it is written to.
+        let _ = self.transport.writable().await;
+    }
+
     /// Adapts what may wait to how fast the peer takes it.
     fn pace(&self, out: &mut Out) {
         out.pace(Instant::now());
         let fast = out.ahead == MAX_AHEAD;
         if fast != std::mem::replace(&mut out.fast, fast) {
-            self.transport.hurry(fast);
+            out.hold = if fast { MAX_AHEAD } else { MIN_HOLD };
+            self.transport.hold(out.hold);
         }
     }
 
@@ -312,18 +481,41 @@ impl Link {
         if waiting >= self.busy_limit && !out.closed {
             return Ok(Begun::Busy(waiting));
         }
-        out.make_room(payload.len().min(FRAGMENT))?;
         if out.encoder.needs_fragments(payload.len()) && !out.closed {
+            let idle = self.is_idle(&out);
+            let rate = if out.fast { out.rate } else { 0 };
+            self.suit(&mut out, rate);
             let Out { encoder, buffer, packets, .. } = &mut *out;
-            let fragments = encoder.fragments(buffer, control, payload)?;
+            let whole = idle && payload.len() <= (2 * rate).min(MAX_WHOLE);
+            let fragments = if whole {
+                encoder.head(buffer, control, payload)?;
+                None
+            } else {
+                let size = rate.clamp(FRAGMENT, BIG_FRAGMENT);
+                Some(encoder.fragments_of(buffer, control, payload, FIRST_FRAGMENT, size)?)
+            };
             *packets += 1;
             let from = control.sender().cloned();
             out.unfinished.extend(from.clone());
             let many = out.encoder.census().warning();
-            self.push(out);
+            let payload = if whole { payload } else { &[] };
+            let mut rest = Rest { link: self, from, first: Vec::new(), payload, fragments, held: None };
+            if idle {
+                // It leaves together with the next ones.
+                rest.first = std::mem::take(&mut out.buffer);
+                rest.held = Some(0);
+                out.writing = true;
+                out.in_batch = rest.begun();
+                // Nothing was written for a while; that says nothing of the peer.
+                out.full = None;
+                drop(out);
+            } else {
+                self.push(out);
+            }
             self.warn_of_atoms(many);
-            return Ok(Begun::Rest(Rest { link: self, from, fragments }));
+            return Ok(Begun::Rest(rest));
         }
+        out.make_room(payload.len())?;
         self.append(&mut out, control, Some(payload))?;
         let many = out.encoder.census().warning();
         self.push(out);
@@ -577,7 +769,8 @@ impl Link {
                     let mut out = self.out.lock();
                     out.in_batch -= count;
                     // The rest of one fragment is soon gone; its sender then writes the next ones itself.
-                    let soon = out.buffer.is_empty() && batch.len() <= FRAGMENT + FRAGMENT_HEAD;
+                    let one = batch.len() <= BIG_FRAGMENT + FRAGMENT_HEAD && self.transport.takes_slices();
+                    let soon = one && out.buffer.is_empty();
                     !soon && out.waiting() < out.ahead.min(self.busy_limit)
                 };
                 if room {

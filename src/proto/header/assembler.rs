@@ -37,6 +37,8 @@ pub(crate) struct Assembled {
 struct Partial {
     /// The fragment number that must come next.
     next: u64,
+    /// Bytes of the largest fragment so far.
+    largest: usize,
     body: Vec<u8>,
     atoms: Vec<Atom>,
 }
@@ -48,8 +50,9 @@ const REUSE_ABOVE: u64 = 8;
 /// Buffers kept: one is filled while the program still reads the messages in the others.
 const KEPT_BUFFERS: usize = 4;
 
-/// Memory kept in them together. A peer that keeps the connection busy decides how long it is kept.
-const KEPT_BYTES: usize = 64 << 20;
+/// Memory kept in them together: a message of 64 MiB with what belongs to it. A peer that keeps the connection busy decides
+/// how long it is kept.
+const KEPT_BYTES: usize = 65 << 20;
 
 /// The buffers of the last big messages, once their readers have dropped them.
 #[derive(Debug, Clone, Default)]
@@ -143,10 +146,10 @@ impl Assembler {
         }
         // Copied, so that a short fragment does not hold the read buffer it came in.
         let mut copy = if count > REUSE_ABOVE { self.spare.take() } else { Vec::new() };
-        append(&mut copy, &body)?;
+        append(&mut copy, &body, 0)?;
         let body = copy;
         self.bytes = self.bytes.saturating_add(body.len());
-        vacant.insert(Partial { next: count - 1, body, atoms: atoms() });
+        vacant.insert(Partial { next: count - 1, largest: 0, body, atoms: atoms() });
         self.check_bytes()?;
         Ok(None)
     }
@@ -163,7 +166,9 @@ impl Assembler {
         if partial.body.len().saturating_add(body.len()) > self.limits.message {
             return Err(self.message_too_long());
         }
-        append(&mut partial.body, body)?;
+        partial.largest = partial.largest.max(body.len());
+        let more = partial.largest.saturating_mul(usize::try_from(fragment - 1).unwrap_or(usize::MAX));
+        append(&mut partial.body, body, more)?;
         self.bytes = self.bytes.saturating_add(body.len());
         if fragment > 1 {
             partial.next = fragment - 1;
@@ -198,12 +203,16 @@ impl Assembler {
 }
 
 /// Appends, or says that there is no memory: a message may be larger than what the process may have, and that is the
-/// connection's end, not the program's.
-fn append(body: &mut Vec<u8>, part: &[u8]) -> Result<()> {
-    if body.try_reserve(part.len()).is_err() {
-        return Err(Error::Limit(
-            format!("no memory for a message of more than {} bytes", body.len()).into(),
-        ));
+/// connection's end, not the program's. `more` bytes seem to follow: no more room than that is made, and never more than
+/// doubles what has come.
+fn append(body: &mut Vec<u8>, part: &[u8], more: usize) -> Result<()> {
+    if body.capacity() - body.len() < part.len() {
+        let room = part.len().saturating_add(more.min(body.len()));
+        if body.try_reserve_exact(room).is_err() {
+            return Err(Error::Limit(
+                format!("no memory for a message of more than {} bytes", body.len()).into(),
+            ));
+        }
     }
     body.extend_from_slice(part);
     Ok(())
@@ -288,6 +297,25 @@ mod tests {
         first(&mut a, 2, 9, b"de").unwrap();
         assert_eq!(a.load(), (2, 5));
         a.spare().release();
+    }
+
+    #[test]
+    fn a_message_takes_little_more_memory_than_its_bytes_once_it_is_whole() {
+        let limits = AssemblyLimits { bytes: 64 << 20, message: 64 << 20, ..LIMITS };
+        let part = vec![7; 64 << 10];
+        for count in [2, 5, 100, 400] {
+            let mut a = Assembler::new(limits);
+            assert_eq!(first(&mut a, 1, count, b"head").unwrap(), None);
+            for fragment in (1..count).rev() {
+                let whole = next(&mut a, 1, fragment, &part).unwrap();
+                if let Some(partial) = a.open.get(&1) {
+                    let (length, room) = (partial.body.len(), partial.body.capacity());
+                    assert!(room <= 2 * length, "{room} for {length}");
+                    assert!(room <= 4 + part.len() * (count as usize - 1), "{room} for all");
+                }
+                assert_eq!(whole.is_some(), fragment == 1);
+            }
+        }
     }
 
     #[test]

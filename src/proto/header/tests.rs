@@ -163,6 +163,29 @@ fn fragments_have_the_sizes_of_a_beam_and_never_sequence_0() {
 }
 
 #[test]
+fn fragments_of_other_sizes_and_a_head_with_its_payload_behind_it_are_messages_as_well() {
+    for flags in MODES {
+        let (mut writer, mut peer) = (PacketWriter::new(flags), Peer::new(flags));
+        let payload = binary(300_000);
+        let mut out = Vec::new();
+        writer.head(&mut out, &reg_send("whole"), &payload).unwrap();
+        out.extend_from_slice(&payload);
+        assert_eq!(peer.hear(&out), [(reg_send("whole"), Some(payload.clone()))]);
+        if !writer.needs_fragments(payload.len()) {
+            continue;
+        }
+        for (first, size, count) in [(100, 100_000, 4), (0, 300_000, 3), (1_000, 7, 42_721)] {
+            let (mut out, packets) = (Vec::new(), peer.packets);
+            let mut fragments =
+                writer.fragments_of(&mut out, &reg_send("cut"), &payload, first, size).unwrap();
+            while fragments.write_next(&mut out) {}
+            assert_eq!(peer.hear(&out), [(reg_send("cut"), Some(payload.clone()))]);
+            assert_eq!(peer.packets - packets, count, "{first} {size}");
+        }
+    }
+}
+
+#[test]
 fn a_control_tuple_longer_than_a_fragment_is_not_cut() {
     let request = |options: Vec<u8>| {
         Control::SpawnRequest(Box::new(crate::proto::control::SpawnRequest {

@@ -159,6 +159,27 @@ impl PacketWriter {
         frame::finish(out, start).inspect_err(|_| self.undo())
     }
 
+    /// Appends a message as one packet, but for its payload, which has to follow at once. Without atom section, and whether
+    /// the payload is a term is not checked; otherwise as [`message`](Self::message).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn head(&mut self, out: &mut Vec<u8>, control: &Control, payload: &[u8]) -> Result<()> {
+        if let Err(error @ Error::Limit(_)) = self.count(control, Some(payload)) {
+            return Err(error);
+        }
+        let start = frame::begin(out);
+        match self.mode {
+            HeaderMode::PassThrough => out.extend_from_slice(&[PASS_THROUGH, VERSION]),
+            HeaderMode::Header => out.extend_from_slice(&[VERSION, WHOLE, 0]),
+        }
+        control.encode_to(out);
+        if self.mode == HeaderMode::PassThrough {
+            out.push(VERSION);
+        }
+        frame::finish_before(out, start, payload.len())
+    }
+
     /// Begins a message in fragments: appends the first one, and returns what writes the others. Other packets may
     /// go between them, other messages of the same sender may not. Whether the payload is a term is not checked.
     ///
@@ -170,6 +191,21 @@ impl PacketWriter {
         out: &mut Vec<u8>,
         control: &Control,
         payload: P,
+    ) -> Result<Fragmenter<P>> {
+        self.fragments_of(out, control, payload, FRAGMENT, FRAGMENT)
+    }
+
+    /// [`fragments`](Self::fragments) of another `size`; the first one has `first` bytes, or the whole control tuple.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn fragments_of<P: AsRef<[u8]>>(
+        &mut self,
+        out: &mut Vec<u8>,
+        control: &Control,
+        payload: P,
+        first: usize,
+        size: usize,
     ) -> Result<Fragmenter<P>> {
         // What is no term is not our business here.
         if let Err(error @ Error::Limit(_)) = self.count(control, Some(payload.as_ref())) {
@@ -185,10 +221,12 @@ impl PacketWriter {
         control.encode_to(&mut terms);
         let uncut = terms.len();
         // Only the payload may be cut: the first fragment holds the whole control tuple.
-        let mut fragmenter = Fragmenter { sequence: self.next_sequence(), left: 0, at: 0, terms, payload };
-        let first = uncut.max(FRAGMENT);
+        let size = size.max(1);
+        let mut fragmenter =
+            Fragmenter { sequence: self.next_sequence(), left: 0, size, at: 0, terms, payload };
+        let first = uncut.max(first);
         let rest = fragmenter.len().saturating_sub(first);
-        fragmenter.left = rest.div_ceil(FRAGMENT) as u64 + 1;
+        fragmenter.left = rest.div_ceil(size) as u64 + 1;
         if let Some(head) = out.get_mut(place + 2..place + 18) {
             head[..8].copy_from_slice(&fragmenter.sequence.to_be_bytes());
             head[8..].copy_from_slice(&fragmenter.left.to_be_bytes());
@@ -300,6 +338,8 @@ pub struct Fragmenter<P> {
     sequence: u64,
     /// Fragments that are still to be written.
     left: u64,
+    /// Bytes in each of them, except in the last.
+    size: usize,
     /// Bytes written of `terms` and `payload`, seen as one.
     at: usize,
     terms: Vec<u8>,
@@ -317,17 +357,22 @@ impl<P: AsRef<[u8]>> Fragmenter<P> {
         self.len() - self.at
     }
 
+    /// Bytes of the message in the next packet.
+    pub fn next_part(&self) -> usize {
+        self.remaining().min(self.size)
+    }
+
     /// Appends the next packet, with its length. Returns true if more remain. Does nothing when all were written.
     pub fn write_next(&mut self, out: &mut Vec<u8>) -> bool {
         if self.left == 0 {
             return false;
         }
-        let length = self.remaining().min(FRAGMENT) + 18;
+        let length = self.next_part() + 18;
         out.extend_from_slice(&(length as u32).to_be_bytes());
         out.extend_from_slice(&[VERSION, NEXT]);
         out.extend_from_slice(&self.sequence.to_be_bytes());
         out.extend_from_slice(&self.left.to_be_bytes());
-        self.copy(out, FRAGMENT);
+        self.copy(out, self.size);
         self.left -= 1;
         self.left > 0
     }
@@ -337,9 +382,9 @@ impl<P: AsRef<[u8]>> Fragmenter<P> {
     pub fn peek(&self, ahead: usize) -> Option<([u8; FRAGMENT_HEAD], &[u8])> {
         let number = self.left.checked_sub(ahead as u64).filter(|left| *left > 0)?;
         // The first fragment took the whole control tuple.
-        let start = (self.at + ahead * FRAGMENT).checked_sub(self.terms.len())?;
+        let start = (self.at + ahead * self.size).checked_sub(self.terms.len())?;
         let payload = self.payload.as_ref();
-        let part = payload.get(start..payload.len().min(start + FRAGMENT))?;
+        let part = payload.get(start..payload.len().min(start + self.size))?;
         let mut head = [0; FRAGMENT_HEAD];
         let (length, rest) = head.split_at_mut(4);
         length.copy_from_slice(&((part.len() + FRAGMENT_HEAD - 4) as u32).to_be_bytes());
@@ -354,7 +399,7 @@ impl<P: AsRef<[u8]>> Fragmenter<P> {
     /// The next packets, as many as this, have been written from what [`peek`](Self::peek) showed.
     pub fn skip(&mut self, packets: usize) {
         for _ in 0..packets.min(usize::try_from(self.left).unwrap_or(usize::MAX)) {
-            self.at = self.at.saturating_add(FRAGMENT).min(self.len());
+            self.at = self.at.saturating_add(self.size).min(self.len());
             self.left -= 1;
         }
     }
