@@ -12,6 +12,8 @@ mod ticks;
 
 use out::Out;
 pub(crate) use out::{Begun, Progress, Rest};
+#[cfg(test)]
+pub(crate) use simulated::Ticker;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};

@@ -8,11 +8,39 @@ use super::{random_between, DownReason, Link};
 use crate::proto::frame;
 use crate::proto::header::SpareBuffers;
 
+/// How long nothing was heard of the peer, by a clock that may jump: who was not running himself (a suspended host, a
+/// stopped process) cannot say that the peer was silent meanwhile, and looks first at what has come.
+pub(super) struct Silence {
+    heard: u64,
+    looked: Instant,
+    lasted: Duration,
+}
+
+impl Silence {
+    pub(super) fn new(now: Instant) -> Silence {
+        Silence { heard: u64::MAX, looked: now, lasted: Duration::ZERO }
+    }
+
+    /// The silence so far. `heard` counts what came; this look was to be `interval` after the last one.
+    pub(super) fn look(&mut self, now: Instant, heard: u64, interval: Duration) -> Duration {
+        let passed = now.saturating_duration_since(self.looked).min(interval * 2);
+        self.looked = now;
+        self.lasted = if heard == self.heard { self.lasted + passed } else { Duration::ZERO };
+        self.heard = heard;
+        self.lasted
+    }
+
+    /// It was our doing.
+    fn forgive(&mut self) {
+        self.lasted = Duration::ZERO;
+    }
+}
+
 impl Link {
     /// The ticker: shows that we live, and finds out whether the peer does (protocol section 8).
     pub(super) async fn tick(self: Arc<Self>, spare: SpareBuffers) {
         let (mut sent, mut received) = (u64::MAX, u64::MAX);
-        let mut heard_at = Instant::now();
+        let mut silence = Silence::new(Instant::now());
         // Links that came up together do not tick together.
         let mut interval = self.tick_interval().mul_f64(random_between(0.5, 1.0));
         loop {
@@ -29,18 +57,21 @@ impl Link {
                 self.quiet.notify_waiters();
                 spare.release();
             }
-            let now = Instant::now();
-            if heard != received || self.reader_paused.load(Ordering::Relaxed) {
-                heard_at = now;
-            }
             received = heard;
-            if now - heard_at >= Duration::from_millis(self.patience_ms.load(Ordering::Relaxed)) {
+            let lasted = silence.look(Instant::now(), heard, interval);
+            if self.reader_paused.load(Ordering::Relaxed) {
+                silence.forgive();
+            } else if lasted >= self.patience() {
                 self.close(DownReason::NetTickTimeout);
                 return;
             }
             sent = self.tick_unless_sent_since(sent);
             interval = self.tick_interval();
         }
+    }
+
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_millis(self.patience_ms.load(Ordering::Relaxed))
     }
 
     pub(super) fn tick_interval(&self) -> Duration {

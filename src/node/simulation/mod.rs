@@ -1,10 +1,11 @@
 //! Nodes in one thread, driven by a seed: their processes link, monitor, send, exit and end while the connections between
-//! them are slow, cut and half open, and while nodes start again. The same seed gives the same history; a failing one
-//! prints itself, and `ERLNODE_SEED` shows it again.
+//! them are slow, cut and half open, while clocks jump (a suspended host) and nodes start again. The same seed gives the same
+//! history; a failing one prints itself, and `ERLNODE_SEED` shows it again.
 //!
 //! Always true, and checked: what a process gets from another over one connection is a prefix of what was sent, in order
 //! and once; nodedown comes after the last message of its connection; every monitor ends by exactly one DOWN with the true
-//! reason, and after what its process had sent; at rest both sides agree on links and monitors; when all processes have
+//! reason, and after what its process had sent; a connection is given up after a ticktime of silence and for nothing else,
+//! whatever the clocks do; at rest both sides agree on links and monitors; when all processes have
 //! ended, no table holds anything.
 
 mod actor;

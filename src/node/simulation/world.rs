@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
 use super::actor::{is_noconnection, is_noproc, number_of, Actor, Seen, LOCAL};
 use super::Random;
 use crate::error::Result;
-use crate::net::link::{DownReason, Link, LinkParams};
+use crate::net::link::{DownReason, Link, LinkParams, Ticker};
 use crate::node::config::{AutoConnect, Config};
 use crate::node::mailbox::MailboxOptions;
 use crate::node::process::AliasMode;
@@ -25,6 +25,9 @@ use crate::term::{Atom, Pid, Writer};
 const CROWD: usize = 4;
 /// Bytes that wait for a peer before messages, but never signals, are refused.
 const BUSY_LIMIT: usize = 2_000;
+const TICKTIME: Duration = Duration::from_secs(60);
+/// Ticks of a ticktime.
+const INTENSITY: u32 = 4;
 
 /// What happened.
 #[derive(Debug, Default, Clone, Copy)]
@@ -42,12 +45,15 @@ pub(super) struct Totals {
     restarted: u64,
     linked: u64,
     watched: u64,
+    jumped: u64,
+    given_up: u64,
 }
 
 impl Totals {
-    fn fields(&mut self) -> [&mut u64; 13] {
+    fn fields(&mut self) -> [&mut u64; 15] {
         let Totals { sent, received, busy, downs, exits, noconnection, noproc, .. } = self;
         let Totals { connected, cut, half_open, restarted, linked, watched, .. } = self;
+        let Totals { jumped, given_up, .. } = self;
         [
             sent,
             received,
@@ -62,6 +68,8 @@ impl Totals {
             restarted,
             linked,
             watched,
+            jumped,
+            given_up,
         ]
     }
 
@@ -102,6 +110,7 @@ impl Citizen for Nobody {
 struct End {
     node: usize,
     link: Arc<Link>,
+    ticker: Ticker,
     packets: PacketReader,
     /// On the wire towards this end.
     incoming: Vec<u8>,
@@ -117,6 +126,8 @@ struct End {
 pub(super) struct World {
     random: Random,
     nodes: Vec<Node>,
+    /// What the clock of each node shows.
+    clocks: Vec<Instant>,
     wires: Vec<[End; 2]>,
     /// By node and peer, the connection in use.
     up: HashMap<(usize, usize), usize>,
@@ -140,9 +151,12 @@ fn term(name: &str, number: usize) -> Vec<u8> {
 impl World {
     pub(super) fn new(seed: u64) -> World {
         let mut random = Random(seed);
-        let nodes = (0..2 + random.below(4)).map(boot).collect();
+        let nodes: Vec<Node> = (0..2 + random.below(4)).map(boot).collect();
+        // Late enough that it can jump back.
+        let clocks = vec![Instant::now() + Duration::from_secs(1_000_000); nodes.len()];
         let (wires, actors) = (Vec::new(), Vec::new());
-        let mut world = World { random, nodes, wires, up: HashMap::new(), actors, totals: Totals::default() };
+        let mut world =
+            World { random, nodes, clocks, wires, up: HashMap::new(), actors, totals: Totals::default() };
         for node in 0..world.nodes.len() {
             world.new_actor(node);
             world.new_actor(node);
@@ -158,6 +172,7 @@ impl World {
         match self.random.below(200) {
             0..=3 => self.connect(),
             4..=6 => self.cut(),
+            8..=10 => self.time_passes(true),
             7 if self.random.chance(40) => self.restart(),
             7..=14 => {
                 let node = self.random.below(self.nodes.len());
@@ -388,12 +403,13 @@ impl World {
             census: AtomCensus::default(),
             busy_limit: BUSY_LIMIT,
             max_message: 1 << 20,
-            ticktime: Duration::from_secs(60),
-            patience: Duration::from_secs(60),
-            tick_intensity: 4,
+            ticktime: TICKTIME,
+            patience: TICKTIME,
+            tick_intensity: INTENSITY,
         };
         End {
             node,
+            ticker: Ticker::new(self.clocks[node]),
             link: Link::simulated(params, ours.inner().runtime.clone()),
             packets: PacketReader::new(flags, AssemblyLimits::default()),
             incoming: Vec::new(),
@@ -463,6 +479,33 @@ impl World {
         }
     }
 
+    /// A quarter of the ticktime, by clocks that may jump in it: forwards, as after a suspended host, or backwards. What was
+    /// on the wires arrives; whoever hears nothing for a ticktime gives its connection up, and nobody else does.
+    fn time_passes(&mut self, jumps: bool) {
+        for clock in &mut self.clocks {
+            *clock += TICKTIME / INTENSITY;
+            if jumps && self.random.chance(30) {
+                self.totals.jumped += 1;
+                let by = Duration::from_secs(self.random.below(4_000) as u64);
+                *clock = if self.random.chance(50) { *clock + by } else { *clock - by };
+            }
+        }
+        for (wire, side) in (0..self.wires.len()).flat_map(|wire| [(wire, 0), (wire, 1)]) {
+            self.flush(wire, 1 - side);
+            let waiting = self.wires[wire][side].incoming.len();
+            self.arrive(wire, side, waiting);
+        }
+        for (wire, side) in (0..self.wires.len()).flat_map(|wire| [(wire, 0), (wire, 1)]) {
+            let end = &mut self.wires[wire][side];
+            if end.down || end.ticker.tick(&end.link, self.clocks[end.node]) {
+                continue;
+            }
+            assert!(end.silent, "given up, although the peer ticks");
+            self.totals.given_up += 1;
+            self.lose(wire, side);
+        }
+    }
+
     /// A node stops and starts again under the same name.
     fn restart(&mut self) {
         let number = self.random.below(self.nodes.len());
@@ -503,6 +546,9 @@ impl World {
         let inner = self.nodes[end.node].inner().clone();
         let link = end.link.clone();
         end.buffer.extend(end.incoming.drain(..most));
+        if most > 0 {
+            link.heard();
+        }
         link.take_in(&mut end.packets, &mut end.buffer, &inner).expect("nobody sends what is malformed");
         if end.ended && end.incoming.is_empty() {
             self.lose(wire, side);
@@ -518,9 +564,11 @@ impl World {
     }
 
     fn settle(&mut self) {
-        for end in self.wires.iter_mut().flatten().filter(|end| end.silent && !end.down) {
-            end.ended = true;
+        for _ in 0..INTENSITY + 1 {
+            self.time_passes(false);
         }
+        let held = self.wires.iter().flatten().any(|end| end.silent && !end.down);
+        assert!(!held, "a connection that is none is held for longer than a ticktime");
         loop {
             let mut moved = false;
             for (wire, side) in (0..self.wires.len()).flat_map(|wire| [(wire, 0), (wire, 1)]) {
