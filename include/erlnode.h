@@ -1845,6 +1845,13 @@ erln_status erln_monitor(erln_mailbox mailbox,
                          int32_t mode,
                          erln_ref *out);
 
+// As erln_monitor, but the DOWN message goes before ordinary messages: monitor(process, Who, [priority]) of OTP 28. The other
+// node need not know of it.
+erln_status erln_monitor_priority(erln_mailbox mailbox,
+                                  erln_to who,
+                                  int32_t mode,
+                                  erln_ref *out);
+
 // Ends a monitor; success also if it has ended. With `flush`, a DOWN that waits in the mailbox is removed as well.
 erln_status erln_demonitor(erln_mailbox mailbox,
                            const erln_ref *reference,
@@ -1853,6 +1860,11 @@ erln_status erln_demonitor(erln_mailbox mailbox,
 // Links a mailbox and a process. If that is gone, an exit signal with reason noproc or noconnection comes back.
 erln_status erln_link(erln_mailbox mailbox,
                       const erln_pid *pid);
+
+// As erln_link, but the message {'EXIT', Pid, Reason} of a mailbox that traps exits goes before ordinary messages:
+// link(Pid, [priority]) of OTP 28. Of several calls for one pid the last decides. The other node need not know of it.
+erln_status erln_link_priority(erln_mailbox mailbox,
+                               const erln_pid *pid);
 
 // Removes a link; success also if there is none.
 erln_status erln_unlink(erln_mailbox mailbox, const erln_pid *pid);

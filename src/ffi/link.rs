@@ -59,6 +59,24 @@ pub unsafe extern "C" fn erln_monitor(
     })
 }
 
+/// As erln_monitor, but the DOWN message goes before ordinary messages: monitor(process, Who, [priority]) of OTP 28. The other
+/// node need not know of it.
+#[no_mangle]
+pub unsafe extern "C" fn erln_monitor_priority(
+    mailbox: erln_mailbox,
+    who: erln_to,
+    mode: i32,
+    out: *mut erln_ref,
+) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's target and output.
+        let (who, out) = unsafe { (who.target()?, Out::new(out, "out")?) };
+        let reference = self::mailbox(mailbox)?.monitor_priority(&who, alias_mode(mode)?)?;
+        out.set(erln_ref::new(&reference)?);
+        Ok(())
+    })
+}
+
 /// Ends a monitor; success also if it has ended. With `flush`, a DOWN that waits in the mailbox is removed as well.
 #[no_mangle]
 pub unsafe extern "C" fn erln_demonitor(
@@ -81,6 +99,17 @@ pub unsafe extern "C" fn erln_link(mailbox: erln_mailbox, pid: *const erln_pid) 
         // SAFETY: the caller's pid.
         let pid = unsafe { input(pid, "pid") }?.to_pid()?;
         self::mailbox(mailbox)?.link(&pid)
+    })
+}
+
+/// As erln_link, but the message {'EXIT', Pid, Reason} of a mailbox that traps exits goes before ordinary messages:
+/// link(Pid, [priority]) of OTP 28. Of several calls for one pid the last decides. The other node need not know of it.
+#[no_mangle]
+pub unsafe extern "C" fn erln_link_priority(mailbox: erln_mailbox, pid: *const erln_pid) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's pid.
+        let pid = unsafe { input(pid, "pid") }?.to_pid()?;
+        self::mailbox(mailbox)?.link_priority(&pid)
     })
 }
 

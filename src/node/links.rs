@@ -29,18 +29,19 @@ pub(crate) const NOPROC: &[u8] = b"\x77\x06noproc";
 pub(crate) const NOCONNECTION: &[u8] = b"\x77\x0cnoconnection";
 
 impl Inner {
-    /// `link/1`. A dead or unreachable process answers with an exit signal, as on a BEAM.
-    pub(crate) fn link(self: &Arc<Self>, process: &Arc<Process>, other: &Pid) {
+    /// `link/2`. A dead or unreachable process answers with an exit signal, as on a BEAM. Of a link that was there, the last
+    /// call says whether its exit message has `priority`.
+    pub(crate) fn link(self: &Arc<Self>, process: &Arc<Process>, other: &Pid, priority: bool) {
         let own = self.pid_of(process);
         if own == *other {
             return;
         }
         if self.is_local(other) {
-            self.link_local(process, own, other);
+            self.link_local(process, own, other, priority);
             return;
         }
         // What the peer hears must not depend on which of two threads is faster, so it is told under the lock.
-        let told = process.relate(|relations| match relations.activate(other) {
+        let told = process.relate(|relations| match relations.activate(other, priority) {
             true => self.post(&other.node, Control::Link { from: own, to: other.clone() }, None, true),
             false => Ok(()),
         });
@@ -49,16 +50,17 @@ impl Inner {
         }
     }
 
-    fn link_local(self: &Arc<Self>, process: &Arc<Process>, own: Pid, other: &Pid) {
+    fn link_local(self: &Arc<Self>, process: &Arc<Process>, own: Pid, other: &Pid, priority: bool) {
         let broken = {
             let _both_sides = self.local_links.lock();
             let (own_key, other_key) = (self.link_key(&own), self.link_key(other));
-            if process.relate(|relations| relations.activate(&other_key)) != Some(true) {
+            if process.relate(|relations| relations.activate(&other_key, priority)) != Some(true) {
                 return;
             }
             let target = self.find(other);
-            let linked =
-                target.as_ref().and_then(|target| target.relate(|relations| relations.activate(&own_key)));
+            let linked = target
+                .as_ref()
+                .and_then(|target| target.relate(|relations| relations.activate(&own_key, false)));
             match target {
                 Some(_) if linked.is_none() => Some((process.clone(), other.clone(), None)),
                 None => Some((process.clone(), other.clone(), None)),
@@ -89,7 +91,7 @@ impl Inner {
             let link = relations.links.get_mut(other).filter(|link| link.active)?;
             relations.last_unlink = relations.last_unlink.wrapping_add(1).max(1);
             let id = relations.last_unlink;
-            *link = LinkState { active: false, unlinking: Some(id) };
+            *link = LinkState { active: false, unlinking: Some(id), priority: false };
             if without_id {
                 // Nobody will acknowledge it.
                 relations.links.remove(other);
@@ -107,7 +109,7 @@ impl Inner {
         let linked = self.find(to).and_then(|process| {
             process.relate(|relations| {
                 if !relations.links.contains_key(&entry) {
-                    relations.links.insert(entry, LinkState { active: true, unlinking: None });
+                    relations.links.insert(entry, LinkState::ACTIVE);
                 }
             })
         });
@@ -159,11 +161,11 @@ impl Inner {
     /// Delivers the exit signal of a link; the reason to end with, if the process does not survive it.
     fn break_link(&self, process: &Process, from: &Pid, reason: Bytes) -> Option<Bytes> {
         let key = self.link_key(from);
-        let active = process.relations(|relations| match relations.links.get(&key) {
-            Some(link) if link.active => relations.links.remove(&key).is_some(),
-            _ => false,
+        let link = process.relations(|relations| match relations.links.get(&key) {
+            Some(link) if link.active => relations.links.remove(&key),
+            _ => None,
         });
-        active.then(|| receive_exit(process, from, reason, false)).flatten()
+        link.and_then(|link| receive_exit(process, from, reason, link.priority))
     }
 
     /// `exit(Pid, Reason)` reached `process`.
@@ -306,8 +308,8 @@ fn receive_exit(process: &Process, from: &Pid, reason: Bytes, priority: bool) ->
 
 impl Relations {
     /// Makes the link to `other` active; false if it was.
-    fn activate(&mut self, other: &Pid) -> bool {
-        let before = self.links.insert(other.clone(), LinkState { active: true, unlinking: None });
+    fn activate(&mut self, other: &Pid, priority: bool) -> bool {
+        let before = self.links.insert(other.clone(), LinkState { priority, ..LinkState::ACTIVE });
         !before.is_some_and(|link| link.active)
     }
 }

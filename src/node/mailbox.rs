@@ -239,7 +239,17 @@ impl Mailbox {
     pub fn link(&self, pid: &Pid) -> Result<()> {
         self.check_alive()?;
         in_memory(|| {
-            self.inner().link(&self.process, pid);
+            self.inner().link(&self.process, pid, false);
+            Ok(())
+        })
+    }
+
+    /// [`link`](Self::link) whose exit message, if this mailbox traps exits, goes before ordinary messages:
+    /// `link(Pid, [priority])` of OTP 28. The last of several calls decides. The other side need not know of it.
+    pub fn link_priority(&self, pid: &Pid) -> Result<()> {
+        self.check_alive()?;
+        in_memory(|| {
+            self.inner().link(&self.process, pid, true);
             Ok(())
         })
     }
@@ -266,6 +276,13 @@ impl Mailbox {
     pub fn monitor_alias(&self, target: &Target, mode: AliasMode) -> Result<Reference> {
         self.check_alive()?;
         in_memory(|| Ok(self.inner().monitor(&self.process, self.watched(target)?, Some(mode))))
+    }
+
+    /// A monitor whose DOWN goes before ordinary messages: `monitor(process, Target, [priority])` of OTP 28. The other side
+    /// need not know of it. With `mode` the reference is an alias as well.
+    pub fn monitor_priority(&self, target: &Target, mode: Option<AliasMode>) -> Result<Reference> {
+        self.check_alive()?;
+        in_memory(|| Ok(self.inner().monitor_with(&self.process, self.watched(target)?, mode, true)))
     }
 
     fn watched(&self, target: &Target) -> Result<Watched> {

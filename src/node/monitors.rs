@@ -24,6 +24,17 @@ impl Inner {
         target: Watched,
         alias: Option<AliasMode>,
     ) -> Reference {
+        self.monitor_with(process, target, alias, false)
+    }
+
+    /// [`monitor`](Self::monitor); with `priority` the DOWN goes before ordinary messages.
+    pub(crate) fn monitor_with(
+        self: &Arc<Self>,
+        process: &Arc<Process>,
+        target: Watched,
+        alias: Option<AliasMode>,
+        priority: bool,
+    ) -> Reference {
         let reference = self.make_ref();
         if let Some(mode) = alias {
             self.add_alias(process, &reference, mode);
@@ -40,6 +51,9 @@ impl Inner {
         let told = process.relate(|relations| {
             if let Some(number) = self.number_of(&reference) {
                 relations.watching.insert(number, target.clone());
+                if priority {
+                    relations.urgent.insert(number, ());
+                }
             }
             let Some((node, to)) = asked else { return Ok(()) };
             let control = Control::MonitorP { from: watcher.clone(), to, reference: reference.clone() };
@@ -85,8 +99,12 @@ impl Inner {
         flush: bool,
     ) -> bool {
         let number = self.number_of(reference);
-        let watched =
-            number.and_then(|number| process.relations(|relations| relations.watching.remove(&number)));
+        let watched = number.and_then(|number| {
+            process.relations(|relations| {
+                relations.urgent.remove(&number);
+                relations.watching.remove(&number)
+            })
+        });
         self.end_monitor_alias(process, reference);
         if let Some(watched) = &watched {
             self.stop_watching(&self.pid_of(process), watched, reference);
@@ -166,9 +184,11 @@ impl Inner {
     /// The end of something that `process` watched by `reference`; unknown references are ignored.
     pub(crate) fn down(self: &Arc<Self>, process: &Arc<Process>, reference: &Reference, reason: &[u8]) {
         let Some(number) = self.number_of(reference) else { return };
-        let Some(watched) = process.relations(|relations| relations.watching.remove(&number)) else {
-            return;
-        };
+        let ended = process.relations(|relations| {
+            let priority = relations.urgent.remove(&number).is_some();
+            relations.watching.remove(&number).map(|watched| (watched, priority))
+        });
+        let Some((watched, priority)) = ended else { return };
         self.end_monitor_alias(process, reference);
         let mut writer = Writer::new();
         writer.tuple(5).atom("DOWN").reference(reference).atom("process");
@@ -187,7 +207,9 @@ impl Inner {
             }
         };
         writer.raw_unchecked(reason);
-        process.signal(Message::new(MessageKind::Down, from, finish(writer)));
+        let mut message = Message::new(MessageKind::Down, from, finish(writer));
+        message.priority = priority;
+        process.signal(message);
     }
 
     /// A peer says that what we watched ended.

@@ -11,6 +11,12 @@ pub(crate) struct LinkState {
     pub(crate) active: bool,
     /// The id of that unlink.
     pub(crate) unlinking: Option<u64>,
+    /// The exit message that it brings goes before ordinary messages.
+    pub(crate) priority: bool,
+}
+
+impl LinkState {
+    pub(crate) const ACTIVE: LinkState = LinkState { active: true, unlinking: None, priority: false };
 }
 
 /// Whom a monitor of ours watches.
@@ -52,6 +58,8 @@ pub(crate) struct Relations {
     pub(crate) links: Table<Pid, LinkState>,
     /// By the number in a reference of ours (`Inner::number_of`).
     pub(crate) watching: Table<u64, Watched>,
+    /// Those of them whose DOWN goes before ordinary messages.
+    pub(crate) urgent: Table<u64, ()>,
     pub(crate) watchers: Table<Reference, Watcher>,
     /// Watchers on this node, as id and serial of their pids, by the number in their reference.
     pub(crate) local_watchers: Table<u64, (u32, u32)>,
@@ -69,6 +77,7 @@ impl Relations {
     pub(crate) fn make_room(&mut self) {
         self.links.make_room();
         self.watching.make_room();
+        self.urgent.make_room();
         self.watchers.make_room();
         self.local_watchers.make_room();
         self.aliases.make_room();
@@ -80,6 +89,7 @@ impl Relations {
         let tables = [
             self.links.shrink(),
             self.watching.shrink(),
+            self.urgent.shrink(),
             self.watchers.shrink(),
             self.local_watchers.shrink(),
             self.aliases.shrink(),

@@ -61,7 +61,7 @@ impl Inner {
         process.set_leader(leader.clone());
         process.relate(|relations| {
             if link {
-                relations.links.insert(asked.from.clone(), LinkState { active: true, unlinking: None });
+                relations.links.insert(asked.from.clone(), LinkState::ACTIVE);
             }
             if monitor {
                 self.add_watcher(relations, &asked.from, None, &asked.reference);
@@ -219,7 +219,7 @@ impl Inner {
                 quiet = spawning.quiet;
                 let Ok(pid) = &result else { return true };
                 if spawning.link && linked {
-                    relations.links.insert(pid.clone(), LinkState { active: true, unlinking: None });
+                    relations.links.insert(pid.clone(), LinkState::ACTIVE);
                 }
                 if spawning.monitor && monitored {
                     relations.watching.insert(number, Watched::Pid(pid.clone()));

@@ -181,6 +181,15 @@ static void links_and_monitors(erln_node a, erln_node b) {
     CHECK_OK(erln_monitor(box, erln_to_pid(&pid), ERLN_ALIAS_NONE, &ref));
     expect(box, "{'DOWN', _, process, _, noproc}");
     CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_monitor(box, erln_to_pid(&pid), 99, &ref));
+    // With priority, both go before what waits already.
+    erln_pid self;
+    CHECK_OK(erln_mailbox_pid(box, &self));
+    CHECK_OK(erln_send(box, erln_to_pid(&self), "ordinary"));
+    CHECK_OK(erln_link_priority(box, &pid));
+    expect(box, "{'EXIT', _, noproc}");
+    CHECK_OK(erln_monitor_priority(box, erln_to_pid(&pid), ERLN_ALIAS_NONE, &ref));
+    expect(box, "{'DOWN', _, process, _, noproc}");
+    expect(box, "ordinary");
     CHECK_OK(erln_mailbox_close(box));
 
     // An exit signal ends a mailbox that does not trap it; its reason can be asked for.

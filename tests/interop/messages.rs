@@ -195,6 +195,72 @@ fn priority_goes_before_ordinary_messages_where_the_release_knows_it() {
     assert_eq!(seen[2..], ["one", "three", "last"]);
 }
 
+/// What the two sides of a link or monitor see first, of a BEAM and of ours, whoever asks with `[priority]`.
+#[test]
+fn the_end_of_a_process_watched_with_priority_goes_before_ordinary_messages() {
+    let cluster = Cluster::new();
+    let (mut alex, ours) = pair(&cluster);
+    let door = registered(&ours, "door");
+    door.set_trap_exit(true);
+    // Ours watches a process there: works with every release, for the option stays here.
+    let mut watched = || {
+        alex.elixir(
+            "pid = spawn(fn -> receive do {:end, from} -> send(from, :ordinary); exit(:boom) end end)
+             send({:door, :ours@localhost}, pid)",
+        );
+        next(&door).reader().pid().unwrap()
+    };
+    for priority in [true, false] {
+        let pid = watched();
+        match priority {
+            true => {
+                door.monitor_priority(&Target::from(&pid), None).unwrap();
+                door.link_priority(&pid).unwrap();
+            }
+            false => {
+                door.monitor(&Target::from(&pid)).unwrap();
+                door.link_priority(&pid).unwrap();
+                door.link(&pid).unwrap();
+            }
+        }
+        let mut writer = Writer::new();
+        writer.tuple(2).atom("end").pid(&door.pid());
+        door.send(&Target::from(&pid), &writer.finish().unwrap(), Some(PATIENCE)).unwrap();
+        while door.len() < 3 {
+            std::thread::yield_now();
+        }
+        let seen: Vec<String> = (0..3).map(|_| next_text(&door)).collect();
+        assert_eq!(seen.iter().position(|text| text == "ordinary"), Some(if priority { 2 } else { 0 }));
+    }
+    // A BEAM watches one of ours.
+    if alex.elixir("List.to_integer(:erlang.system_info(:otp_release)) >= 28") != "true" {
+        return;
+    }
+    let there = registered(&ours, "there");
+    alex.elixir("Process.register(self(), :alex); Process.flag(:trap_exit, true)");
+    let mut writer = Writer::new();
+    writer.pid(&there.pid());
+    there.send(&at("alex", ALEX), &writer.finish().unwrap(), Some(PATIENCE)).unwrap();
+    alex.elixir(
+        "there = receive do pid -> pid end
+         :erlang.monitor(:process, there, [:priority])
+         :erlang.link(there, [:priority])
+         send(there, :watched)",
+    );
+    assert_eq!(next_text(&there), "watched");
+    send(&there, &at("alex", ALEX), "ordinary");
+    there.close(b"w\x04boom").unwrap();
+    alex.elixir(
+        "wait = fn wait -> case Process.info(self(), :message_queue_len) do
+           {_, 3} -> :ok
+           _ -> Process.sleep(5); wait.(wait)
+         end end
+         wait.(wait)",
+    );
+    let seen = alex.elixir("for _ <- 1..3 do receive do message -> message end end");
+    assert!(seen.ends_with(", :ordinary]"), "{seen}");
+}
+
 #[test]
 fn a_message_to_nobody_is_dropped_and_harms_nobody() {
     let cluster = Cluster::new();

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use erlnode::{Error, NodeFilter, Target};
+use erlnode::node::process::AliasMode;
+use erlnode::{Error, Mailbox, NodeFilter, Target};
 
 use crate::support::{next, send, term, text, Cluster, PATIENCE};
 
@@ -73,6 +74,47 @@ fn messages_with_priority_go_before_ordinary_ones_in_their_own_order() {
         assert_eq!([&seen[0], &seen[2], &seen[3], &seen[4]], ["first", "one", "three", "last"]);
         assert!(seen[1].starts_with("{'EXIT',") && seen[1].ends_with(",second}"), "{seen:?}");
     }
+}
+
+/// The last of several calls decides for a link; who is gone already answers with priority as well.
+#[test]
+fn monitors_and_links_with_priority_tell_of_an_end_before_ordinary_messages() {
+    let cluster = Cluster::new();
+    let (_a, in_a, b, watcher) = cluster.pair();
+    let local = b.mailbox(Default::default()).unwrap();
+    watcher.set_trap_exit(true);
+    let all = |count: usize| -> String {
+        while watcher.len() < count {
+            std::thread::yield_now();
+        }
+        (0..count).map(|_| text(&watcher).chars().nth(2).unwrap()).collect()
+    };
+    for other in [in_a, local] {
+        let pid = other.pid();
+        let monitor = |other: &Mailbox| watcher.monitor(&Target::from(other.pid())).unwrap();
+        send(&other, &watcher.pid(), "one");
+        let reference = watcher.monitor_priority(&Target::from(&pid), Some(AliasMode::Demonitor)).unwrap();
+        watcher.link_priority(&pid).unwrap();
+        other.send(&Target::Alias(reference), &term("two"), PATIENCE).unwrap();
+        monitor(&other);
+        send(&watcher, &pid, "told");
+        assert_eq!(text(&other), "told");
+        other.close(b"w\x04boom").unwrap();
+        // Both orders of EXIT and DOWN are true.
+        let seen = all(5);
+        assert!(["EDeoD", "DEeoD"].contains(&&seen[..]), "{seen}");
+        send(&watcher, &watcher.pid(), "one");
+        watcher.link_priority(&pid).unwrap();
+        watcher.monitor_priority(&Target::from(&pid), None).unwrap();
+        let seen = all(3);
+        assert!(["EDe", "DEe"].contains(&&seen[..]), "{seen}");
+    }
+    let other = b.mailbox(Default::default()).unwrap();
+    watcher.link_priority(&other.pid()).unwrap();
+    watcher.link(&other.pid()).unwrap();
+    send(&other, &watcher.pid(), "one");
+    other.close(b"w\x04boom").unwrap();
+    assert_eq!(all(2), "eE");
 }
 
 fn text_of(message: &erlnode::Message) -> String {

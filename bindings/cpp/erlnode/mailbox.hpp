@@ -65,6 +65,13 @@ public:
         check(erln_monitor(box_, who.get(), ERLN_ALIAS_NONE, &ref));
         return ref;
     }
+    // With priority: the DOWN message, or the trapped exit, goes before ordinary messages.
+    erln_ref monitor_priority(const To &who) {
+        erln_ref ref;
+        check(erln_monitor_priority(box_, who.get(), ERLN_ALIAS_NONE, &ref));
+        return ref;
+    }
+    void link_priority(const erln_pid &pid) { check(erln_link_priority(box_, &pid)); }
     void demonitor(const erln_ref &ref, bool flush = true) { check(erln_demonitor(box_, &ref, flush)); }
     void link(const erln_pid &pid) { check(erln_link(box_, &pid)); }
     void unlink(const erln_pid &pid) { check(erln_unlink(box_, &pid)); }

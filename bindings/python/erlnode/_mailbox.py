@@ -331,9 +331,12 @@ class Mailbox(GlobalLocks):
 
     # ------------------------------------------------------------------------------------------ other processes
 
-    def link(self, pid: Pid) -> None:
-        """Links the two: when one ends, the other gets an exit signal. A dead or unknown pid answers with one."""
-        _abi.link(self._handle, pid)
+    def link(self, pid: Pid, priority: bool = False) -> None:
+        """Links the two: when one ends, the other gets an exit signal. A dead or unknown pid answers with one.
+
+        With ``priority``, a trapped exit goes before ordinary messages, as with ``link(Pid, [priority])`` of OTP 28.
+        """
+        _abi.link(self._handle, pid, priority)
 
     def unlink(self, pid: Pid) -> None:
         """Takes a link back."""
@@ -343,13 +346,14 @@ class Mailbox(GlobalLocks):
         """Whether exit signals arrive as messages ``(EXIT, pid, reason)`` instead of ending the mailbox."""
         _abi.mailbox_set_trap_exit(self._handle, on)
 
-    def monitor(self, target: Target, alias: Optional[str] = None) -> Reference:
+    def monitor(self, target: Target, alias: Optional[str] = None, priority: bool = False) -> Reference:
         """Watches a process: when it ends, ``(DOWN, reference, process, target, reason)`` arrives, exactly once.
 
         With ``alias``, the reference also is an address that others can send to: until it is taken back ("explicit"),
         as long as the monitor lasts ("demonitor"), or for one message too, which ends both ("reply_demonitor").
+        With ``priority``, the message goes before ordinary ones, as with ``monitor(process, Pid, [priority])`` of OTP 28.
         """
-        return _abi.monitor(self._handle, target, alias)
+        return _abi.monitor(self._handle, target, alias, priority)
 
     def demonitor(self, reference: Reference, flush: bool = True) -> None:
         """Ends a monitor. With ``flush``, a DOWN of it that has arrived is removed."""

@@ -267,6 +267,16 @@ class TwoNodes(unittest.TestCase):
         again = self.box_a.monitor(self.box_b.pid)
         self.assertIs(self.box_a.receive(5, again)[4], Atom("noproc"))
 
+    def test_ends_watched_with_priority_go_before_ordinary_messages(self) -> None:
+        self.box_a.trap_exit()
+        self.box_a.monitor(self.box_b.pid, priority=True)
+        self.box_a.link(self.box_b.pid, priority=True)
+        self.settle()
+        self.box_a.send(self.box_a.pid, Atom("ordinary"))
+        self.box_b.close("gone")
+        kinds = [self.box_a.receive_message(5)[0] for _ in range(3)]
+        self.assertEqual((sorted(kinds[:2]), kinds[2]), (["down", "exit"], "message"))
+
     def test_links_bring_exits(self) -> None:
         self.box_a.trap_exit()
         self.box_a.link(self.box_b.pid)

@@ -197,7 +197,7 @@ impl Supervisor {
     fn adopt(&mut self, process: &Arc<Process>, child: Child) {
         let pid = self.node.pid_of(process);
         self.children.insert(pid.clone(), child);
-        self.node.link(&self.process, &pid);
+        self.node.link(&self.process, &pid, false);
     }
 
     /// `{'EXIT', Pid, Reason}`

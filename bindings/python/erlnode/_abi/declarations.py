@@ -97,8 +97,10 @@ erln_status erln_send_term(erln_mailbox mailbox, erln_to to, const uint8_t *term
 
 // Links, monitors, exits
 erln_status erln_monitor(erln_mailbox mailbox, erln_to who, int32_t mode, erln_ref *out);
+erln_status erln_monitor_priority(erln_mailbox mailbox, erln_to who, int32_t mode, erln_ref *out);
 erln_status erln_demonitor(erln_mailbox mailbox, const erln_ref *reference, bool flush);
 erln_status erln_link(erln_mailbox mailbox, const erln_pid *pid);
+erln_status erln_link_priority(erln_mailbox mailbox, const erln_pid *pid);
 erln_status erln_unlink(erln_mailbox mailbox, const erln_pid *pid);
 erln_status erln_exit(erln_mailbox mailbox, const erln_pid *pid, const uint8_t *reason, size_t len);
 erln_status erln_alias(erln_mailbox mailbox, erln_ref *out);

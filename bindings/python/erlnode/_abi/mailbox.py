@@ -100,9 +100,10 @@ def mailbox_load(mailbox: int) -> Tuple[int, int, int]:
     return messages.value, size.value, dropped.value
 
 
-def monitor(mailbox: int, target: Any, alias: Optional[str]) -> Reference:
+def monitor(mailbox: int, target: Any, alias: Optional[str], priority: bool = False) -> Reference:
     out = CReference()
-    check(lib.erln_monitor(mailbox, CTo.of(target), choice(ALIAS_MODES, alias, "alias"), byref(out)))
+    call = lib.erln_monitor_priority if priority else lib.erln_monitor
+    check(call(mailbox, CTo.of(target), choice(ALIAS_MODES, alias, "alias"), byref(out)))
     return out.reference()
 
 
@@ -110,8 +111,8 @@ def demonitor(mailbox: int, reference: Reference, flush: bool) -> None:
     check(lib.erln_demonitor(mailbox, byref(CReference.of(reference)), flush))
 
 
-def link(mailbox: int, pid: Pid) -> None:
-    check(lib.erln_link(mailbox, byref(CPid.of(pid))))
+def link(mailbox: int, pid: Pid, priority: bool = False) -> None:
+    check((lib.erln_link_priority if priority else lib.erln_link)(mailbox, byref(CPid.of(pid))))
 
 
 def unlink(mailbox: int, pid: Pid) -> None:
