@@ -16,12 +16,11 @@ const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
 const LINKS: usize = 1_000;
 const WATCHED: Duration = Duration::from_secs(20);
 
-/// What the BEAM runs: a sink that counts, an echo, and a client that spawns on a node and says how long it took.
+/// What the BEAM runs: sinks that count (`sink.erl`), an echo, and a client that spawns on a node and says how long it took.
 const BEAM: &str = r#"
-    Sink = fun Sink(0, P) -> P ! done, receive {n, N, Q} -> Sink(N, Q) end;
-               Sink(N, P) -> receive {m, _, _, _} -> Sink(N - 1, P); B when is_binary(B) -> Sink(N - 1, P) end end,
-    register(sink, spawn(fun() -> receive {n, N, P} -> Sink(N, P) end end)),
-    register(big, spawn(fun() -> receive {n, N, P} -> Sink(N, P) end end)),
+    {ok, sink, Binary} = compile:file(SINK, [binary]),
+    {module, sink} = code:load_binary(sink, "sink.erl", Binary),
+    sink:start(sink), sink:start(big),
     Echo = fun Echo() -> receive {P, B} -> P ! {echo, B}, Echo() end end,
     register(echo, spawn(Echo)),
     Spawn = fun Spawn() -> receive {P, Node, Count} ->
@@ -56,7 +55,8 @@ fn run(command: &mut Command) -> Running {
 fn beam(name: &str, port: u16) -> Running {
     let mut command = Command::new("erl");
     command.args(["-noshell", "-start_epmd", "false", "-hidden", "-sname", name, "-setcookie", "secret"]);
-    run(command.args(["-eval", BEAM]).env("ERL_EPMD_PORT", port.to_string()))
+    let sink = concat!("\"", env!("CARGO_MANIFEST_DIR"), "/benches/session/sink.erl\"");
+    run(command.args(["-eval", &BEAM.replace("SINK", sink)]).env("ERL_EPMD_PORT", port.to_string()))
 }
 
 fn config(name: &str, port: u16) -> Config {
@@ -84,28 +84,51 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// Messages as programs send them, to a registered name.
+const SHAPES: [(&str, &str); 6] = [
+    ("{ping, 17}", "{ping,17}"),
+    ("GenServer.cast", "{'$gen_cast',{set_value,counter,17}}"),
+    (
+        "GenServer.call",
+        "{'$gen_call',{'Elixir.MyApp.Client',[alias]},{get,some_key_of_mine,[{timeout,5000},{mode,fast_and_loose}]}}",
+    ),
+    (
+        "Phoenix broadcast",
+        "#{'__struct__'=>'Elixir.Phoenix.Socket.Broadcast',topic=><<\"room:lobby\">>,event=><<\"new_msg\">>,\
+         payload=>#{body=><<\"hello\">>,user_id=>42}}",
+    ),
+    (
+        "Elixir struct",
+        "{order_placed,#{'__struct__'=>'Elixir.MyApp.Orders.Order',id=>17,status=>pending,customer=>nil,\
+         currency=>'EUR',total=>1999,inserted_at=>nil,updated_at=>nil}}",
+    ),
+    ("options", "{m,{get,some_key_of_mine},[{timeout,5000},{mode,fast_and_loose}],<<\"payload\">>}"),
+];
+
 fn cache(port: u16) {
-    const COUNT: usize = 60_000;
-    let message = term("{m,{get,some_key_of_mine},[{timeout,5000},{mode,fast_and_loose}],<<\"payload\">>}");
+    const COUNT: usize = 100_000;
     let nodes = [true, false].map(|on| {
         let name = if on { "on" } else { "off" };
         Node::start(config(name, port).atom_cache(on)).expect("a node")
     });
-    let mut rates = [Vec::new(), Vec::new()];
-    for _ in 0..7 {
-        for (node, rates) in nodes.iter().zip(&mut rates) {
-            let mailbox = node.mailbox(Default::default()).expect("a mailbox");
-            announce(&mailbox, &at("sink"), COUNT);
-            let began = Instant::now();
-            for _ in 0..COUNT {
-                mailbox.send(&at("sink"), &message, PATIENCE).expect("sent");
+    for (shape, text) in SHAPES {
+        let message = term(text);
+        let mut rates = [Vec::new(), Vec::new()];
+        for _ in 0..7 {
+            for (node, rates) in nodes.iter().zip(&mut rates) {
+                let mailbox = node.mailbox(Default::default()).expect("a mailbox");
+                announce(&mailbox, &at("sink"), COUNT);
+                let began = Instant::now();
+                for _ in 0..COUNT {
+                    mailbox.send(&at("sink"), &message, PATIENCE).expect("sent");
+                }
+                mailbox.recv(PATIENCE).expect("done");
+                rates.push(COUNT as f64 / began.elapsed().as_secs_f64());
             }
-            mailbox.recv(PATIENCE).expect("done");
-            rates.push(COUNT as f64 / began.elapsed().as_secs_f64());
         }
+        let [on, off] = rates.map(median);
+        println!("{shape} to a BEAM: cache on {on:.0}/s, off {off:.0}/s, ratio {:.2}", on / off);
     }
-    let [on, off] = rates.map(median);
-    println!("small messages to a BEAM: cache on {on:.0}/s, off {off:.0}/s, ratio {:.2}", on / off);
 }
 
 /// Round trips of 1 kB, in microseconds: median and 99th percentile.
@@ -127,33 +150,37 @@ fn echo(mailbox: &Mailbox, enough: &mut dyn FnMut(usize) -> bool) -> (f64, f64) 
 fn beside(port: u16) {
     const SIZE: usize = 64 << 20;
     const COUNT: usize = 16;
-    let node = Node::start(config("ours", port)).expect("a node");
-    let (caller, sender) = (node.mailbox(Default::default()), node.mailbox(Default::default()));
-    let (caller, sender) = (caller.expect("a mailbox"), sender.expect("a mailbox"));
-    let idle = echo(&caller, &mut |count| count >= 3_000);
+    let nodes = ["ours", "bystander"].map(|name| Node::start(config(name, port)).expect("a node"));
+    // The second one shows what the machine and the BEAM make of it: they have no queue in common.
+    let callers = [("", &nodes[0]), (" over a connection of its own", &nodes[1])]
+        .map(|(whose, node)| (whose, node.mailbox(Default::default()).expect("a mailbox")));
+    let sender = nodes[0].mailbox(Default::default()).expect("a mailbox");
+    let idle = echo(&callers[0].1, &mut |count| count >= 3_000);
+    println!("echo of 1 kB, idle: median {:.0} us, p99 {:.0} us", idle.0, idle.1);
     let mut big = Writer::with_capacity(SIZE + 5);
     big.binary(&vec![1; SIZE]);
     let big = big.finish().expect("a term");
-    announce(&sender, &at("big"), COUNT);
-    let began = Instant::now();
-    std::thread::scope(|scope| {
-        let transfer = scope.spawn(|| {
-            for _ in 0..COUNT {
-                sender.send(&at("big"), &big, PATIENCE).expect("sent");
-            }
-            sender.recv(PATIENCE).expect("done");
-            began.elapsed()
+    for (whose, caller) in &callers {
+        announce(&sender, &at("big"), COUNT);
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            let transfer = scope.spawn(|| {
+                for _ in 0..COUNT {
+                    sender.send(&at("big"), &big, PATIENCE).expect("sent");
+                }
+                sender.recv(PATIENCE).expect("done");
+                began.elapsed()
+            });
+            let busy = echo(caller, &mut |_| transfer.is_finished());
+            let rate = (COUNT * SIZE) as f64 / transfer.join().expect("sent").as_secs_f64() / 1e6;
+            println!(
+                "beside 1 GiB at {rate:.0} MB/s{whose}: median {:.0} us, p99 {:.0} us, {:.1} x the idle p99",
+                busy.0,
+                busy.1,
+                busy.1 / idle.1
+            );
         });
-        let busy = echo(&caller, &mut |_| transfer.is_finished());
-        let rate = (COUNT * SIZE) as f64 / transfer.join().expect("sent").as_secs_f64() / 1e6;
-        println!("echo of 1 kB, idle: median {:.0} us, p99 {:.0} us", idle.0, idle.1);
-        println!(
-            "beside 1 GiB at {rate:.0} MB/s: median {:.0} us, p99 {:.0} us, {:.1} x the idle p99",
-            busy.0,
-            busy.1,
-            busy.1 / idle.1
-        );
-    });
+    }
 }
 
 /// CPU time and memory of this process.
@@ -232,8 +259,7 @@ fn spawn(port: u16) {
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    if let [what, port] = &args[..] {
-        assert_eq!(what, "leaves");
+    if let Some(port) = args.iter().skip_while(|arg| *arg != "leaves").nth(1) {
         return leaves(port.parse().expect("a port"));
     }
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
