@@ -161,11 +161,19 @@ impl Inner {
     /// Delivers the exit signal of a link; the reason to end with, if the process does not survive it.
     fn break_link(&self, process: &Process, from: &Pid, reason: Bytes) -> Option<Bytes> {
         let key = self.link_key(from);
-        let link = process.relations(|relations| match relations.links.get(&key) {
-            Some(link) if link.active => relations.links.remove(&key),
-            _ => None,
+        let mut fatal = None;
+        process.signal_end(|relations, traps| {
+            if !relations.links.get(&key)?.active {
+                return None;
+            }
+            let link = relations.links.remove(&key)?;
+            if traps {
+                return Some(exit_message(from, &reason, link.priority));
+            }
+            fatal = (reason.as_ref() != NORMAL).then_some(reason);
+            None
         });
-        link.and_then(|link| receive_exit(process, from, reason, link.priority))
+        fatal
     }
 
     /// `exit(Pid, Reason)` reached `process`.
@@ -296,14 +304,18 @@ impl Inner {
 /// An exit signal arrived. The reason to end with, if the process neither traps it nor ignores it.
 fn receive_exit(process: &Process, from: &Pid, reason: Bytes, priority: bool) -> Option<Bytes> {
     if process.traps_exit() {
-        let mut writer = Writer::new();
-        writer.tuple(3).atom("EXIT").pid(from).raw_unchecked(&reason);
-        let mut message = Message::new(MessageKind::Exit, Some(from.clone()), finish(writer));
-        message.priority = priority;
-        process.signal(message);
+        process.signal(exit_message(from, &reason, priority));
         return None;
     }
     (reason.as_ref() != NORMAL).then_some(reason)
+}
+
+fn exit_message(from: &Pid, reason: &[u8], priority: bool) -> Message {
+    let mut writer = Writer::new();
+    writer.tuple(3).atom("EXIT").pid(from).raw_unchecked(reason);
+    let mut message = Message::new(MessageKind::Exit, Some(from.clone()), finish(writer));
+    message.priority = priority;
+    message
 }
 
 impl Relations {

@@ -184,32 +184,37 @@ impl Inner {
     /// The end of something that `process` watched by `reference`; unknown references are ignored.
     pub(crate) fn down(self: &Arc<Self>, process: &Arc<Process>, reference: &Reference, reason: &[u8]) {
         let Some(number) = self.number_of(reference) else { return };
-        let ended = process.relations(|relations| {
-            let priority = relations.urgent.remove(&number).is_some();
-            relations.watching.remove(&number).map(|watched| (watched, priority))
-        });
-        let Some((watched, priority)) = ended else { return };
+        if !process.relations(|relations| relations.watching.contains_key(&number)) {
+            return;
+        }
         self.end_monitor_alias(process, reference);
-        let mut writer = Writer::new();
-        writer.tuple(5).atom("DOWN").reference(reference).atom("process");
-        let from = match &watched {
-            Watched::Pid(pid) => {
-                writer.pid(pid);
-                Some(pid.clone())
-            }
-            Watched::Name(name) => {
-                writer.tuple(2).atom_term(&name.0).atom_term(&name.1);
-                None
-            }
-            Watched::Spawning(_) => {
-                self.spawn_lost(process, reference, reason);
-                return;
-            }
-        };
-        writer.raw_unchecked(reason);
-        let mut message = Message::new(MessageKind::Down, from, finish(writer));
-        message.priority = priority;
-        process.signal(message);
+        let mut spawning = false;
+        process.signal_end(|relations, _| {
+            let priority = relations.urgent.remove(&number).is_some();
+            let mut writer = Writer::new();
+            writer.tuple(5).atom("DOWN").reference(reference).atom("process");
+            let from = match relations.watching.remove(&number)? {
+                Watched::Pid(pid) => {
+                    writer.pid(&pid);
+                    Some(pid)
+                }
+                Watched::Name(name) => {
+                    writer.tuple(2).atom_term(&name.0).atom_term(&name.1);
+                    None
+                }
+                Watched::Spawning(_) => {
+                    spawning = true;
+                    return None;
+                }
+            };
+            writer.raw_unchecked(reason);
+            let mut message = Message::new(MessageKind::Down, from, finish(writer));
+            message.priority = priority;
+            Some(message)
+        });
+        if spawning {
+            self.spawn_lost(process, reference, reason);
+        }
     }
 
     /// A peer says that what we watched ended.

@@ -191,11 +191,23 @@ impl Process {
         if state.closed.is_some() {
             return false;
         }
-        if state.queue.try_reserve(1).is_err() {
-            state.drop_last(self.limits);
-        }
-        state.push(message);
+        state.push_signal(self.limits, message);
         true
+    }
+
+    /// Takes away what `end` finds to have ended, and queues the message that it makes of it (it is told whether exits are
+    /// trapped), in one step: whoever gave the link or the monitor up before gets none, and whoever does it later finds it queued.
+    pub(crate) fn signal_end(&self, end: impl FnOnce(&mut Relations, bool) -> Option<Message>) {
+        let mut state = self.state.lock();
+        let traps = state.trap_exit;
+        let Some(relations) = state.relations.as_deref_mut() else { return };
+        let message = end(relations, traps);
+        if relations.shrink() {
+            state.relations = None;
+        }
+        if let Some(message) = message.filter(|_| state.closed.is_none()) {
+            state.push_signal(self.limits, message);
+        }
     }
 
     /// Takes the first message, or the first that answers `reference`. `Err(Closed)` once the process has ended.
@@ -360,6 +372,14 @@ impl State {
             waiter.plain
         });
         self.wake_one();
+    }
+
+    /// [`push`](Self::push) for what must never be lost.
+    fn push_signal(&mut self, limits: Limits, message: Message) {
+        if self.queue.try_reserve(1).is_err() {
+            self.drop_last(limits);
+        }
+        self.push(message);
     }
 
     /// Wakes one of those who take whatever comes: the last that came, which is the one that served last.
