@@ -103,6 +103,10 @@ impl Future for Free<'_> {
         let lead = self.lead;
         let mut state = lead.state.lock();
         if !state.taken {
+            // Who was told has come; see `drop`.
+            if let Some(place) = self.place.take() {
+                state.waiting.retain(|waiter| waiter.place != place);
+            }
             return Poll::Ready(());
         }
         let place = *self.place.get_or_insert_with(|| {
@@ -120,10 +124,21 @@ impl Future for Free<'_> {
 
 impl Drop for Free<'_> {
     fn drop(&mut self) {
-        if let Some(place) = self.place {
+        let Some(place) = self.place else { return };
+        let next = {
             let mut state = self.lead.state.lock();
+            let waiting = state.waiting.len();
             state.waiting.retain(|waiter| waiter.place != place);
+            // It was told, and has no use for it: the turn of the next.
+            let next = match waiting == state.waiting.len() && !state.taken {
+                true => state.waiting.pop(),
+                false => None,
+            };
             self.lead.wanted.store(state.is_wanted(), Ordering::Relaxed);
+            next
+        };
+        if let Some(next) = next {
+            next.waker.wake();
         }
     }
 }
@@ -152,6 +167,28 @@ mod loom_tests {
             lead.leave(true);
             follower.join().unwrap();
             assert!(lead.is_taken() && !lead.is_wanted());
+        });
+    }
+
+    #[test]
+    fn loom_who_was_told_and_needs_it_no_more_passes_it_on() {
+        loom::model(|| {
+            let lead = Arc::new(Lead::default());
+            assert!(lead.take());
+            let follower = spawn({
+                let lead = lead.clone();
+                move || park_on(lead.free(true), None).expect("no deadline")
+            });
+            let other = spawn({
+                let lead = lead.clone();
+                move || {
+                    let mut free = lead.free(true);
+                    let _ = Pin::new(&mut free).poll(&mut Context::from_waker(Waker::noop()));
+                }
+            });
+            lead.leave(true);
+            other.join().unwrap();
+            follower.join().unwrap();
         });
     }
 
