@@ -415,13 +415,12 @@ impl Inner {
                 links.remove(&link.peer);
             }
         }
-        // Somebody should look at a peer that does not speak the protocol.
-        let severity = match reason {
-            DownReason::Malformed(_) => log::Level::Warn,
-            _ => log::Level::Info,
-        };
         let line = format!("connection to {} ended: {}", link.peer, reason.text());
-        self.log_crowd(About::Down, severity, &line);
+        match reason {
+            // Somebody should look at a peer that does not speak the protocol, and at each.
+            DownReason::Malformed(_) => log::log(log::Level::Warn, format_args!("{line}")),
+            _ => self.log_crowd(About::Down, log::Level::Info, &line),
+        }
         self.on_down(link, reason);
         let mut entries = self.peers.entries.lock();
         if let Some(entry) = entries.get_mut(&link.peer) {
