@@ -182,14 +182,24 @@ static void links_and_monitors(erln_node a, erln_node b) {
     expect(box, "{'DOWN', _, process, _, noproc}");
     CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_monitor(box, erln_to_pid(&pid), 99, &ref));
     // With priority, both go before what waits already.
-    erln_pid self;
+    erln_mailbox here = open_box(a, NULL), there = open_box(b, NULL);
+    erln_pid self, first, second;
     CHECK_OK(erln_mailbox_pid(box, &self));
+    CHECK_OK(erln_mailbox_pid(here, &first));
+    CHECK_OK(erln_mailbox_pid(there, &second));
     CHECK_OK(erln_send(box, erln_to_pid(&self), "ordinary"));
     CHECK_OK(erln_link_priority(box, &pid));
-    expect(box, "{'EXIT', _, noproc}");
     CHECK_OK(erln_monitor_priority(box, erln_to_pid(&pid), ERLN_ALIAS_NONE, &ref));
+    // What comes back from there after both shows that their answers have come.
+    CHECK_OK(erln_send(box, erln_to_pid(&second), "sync"));
+    expect(there, "sync");
+    CHECK_OK(erln_send(there, erln_to_pid(&first), "sync"));
+    expect(here, "sync");
+    expect(box, "{'EXIT', _, noproc}");
     expect(box, "{'DOWN', _, process, _, noproc}");
     expect(box, "ordinary");
+    CHECK_OK(erln_mailbox_close(here));
+    CHECK_OK(erln_mailbox_close(there));
     CHECK_OK(erln_mailbox_close(box));
 
     // An exit signal ends a mailbox that does not trap it; its reason can be asked for.

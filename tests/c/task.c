@@ -115,6 +115,8 @@ int main(void) {
     // Closing the supervisor ends its tasks.
     while (erln_task_async(box, to, "m", "hang", 0, PATIENCE, &task, "[]") == ERLN_ERR_LIMIT) {
     }
+    // A second answer from there shows that the monitor of the task has arrived.
+    CHECK_STATUS(ERLN_ERR_LIMIT, erln_task_async(box, to, "m", "twice", 0, PATIENCE, &another, "[1]"));
     CHECK_OK(erln_mailbox_close(supervisor));
     CHECK_OK(erln_task_await(box, &task, PATIENCE, &end));
     ends_with(end, "{exit, shutdown}");

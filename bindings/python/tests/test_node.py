@@ -273,7 +273,10 @@ class TwoNodes(unittest.TestCase):
         self.box_a.link(self.box_b.pid, priority=True)
         self.settle()
         self.box_a.send(self.box_a.pid, Atom("ordinary"))
-        self.box_b.close("gone")
+        with self.a.mailbox() as last, self.b.mailbox() as after:
+            self.box_b.close("gone")
+            after.send(last.pid, "all the rest has arrived")
+            last.receive(5)
         kinds = [self.box_a.receive_message(5)[0] for _ in range(3)]
         self.assertEqual((sorted(kinds[:2]), kinds[2]), (["down", "exit"], "message"))
 

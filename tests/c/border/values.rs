@@ -36,6 +36,7 @@ pub struct Choice {
 const MAY_BE_NULL: &[(&str, &str)] = &[
     ("erln_config_new", "name"),
     ("erln_config_set_epmd", "address"),
+    ("erln_discover_srv", "server"),
     ("erln_mailbox_open", "name"),
     ("erln_mailbox_open", "options"),
     ("erln_node_set_cookie", "peer"),
