@@ -53,6 +53,8 @@ fn they_dial_hidden_and_visible() {
         assert_eq!(alex.elixir("Node.connect(:ours@localhost)"), "true");
         let list = if visible { "Node.list()" } else { "Node.list(:hidden)" };
         assert_eq!(alex.elixir(list), "[:ours@localhost]");
+        // Who dials is connected a moment earlier; an answer shows that the other is, too.
+        assert_eq!(alex.elixir("Node.ping(:ours@localhost)"), ":pong");
         assert_eq!(names(&ours, NodeFilter::Connected), [ALEX]);
         alex.elixir("Node.monitor(:ours@localhost, true)");
         ours.stop();

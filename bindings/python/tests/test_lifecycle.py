@@ -106,10 +106,11 @@ class Ends(unittest.TestCase):
 
     def test_peers_hear_of_the_exit_at_once(self) -> None:
         with Node(name(), cookie=COOKIE) as node, node.mailbox("watch") as box:
+            box.monitor_nodes()
             with Program(HEAD + "node.connect(sys.argv[2], 10); print('connected', flush=True); sys.stdin.readline()",
                          name(), node.name) as program:  # fmt: skip
                 self.assertEqual(program.line(), "connected")
-                box.monitor_node(node.nodes("connected")[0])
+                self.assertEqual(box.receive(10)[0].name, "nodeup")
                 assert program.process.stdin is not None
                 program.process.stdin.write("end\n")
                 program.process.stdin.flush()

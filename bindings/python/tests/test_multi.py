@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import unittest
 from typing import Any
 
@@ -69,7 +70,8 @@ class Multi(unittest.TestCase):
             with self.box.send_request(("collect", self.other.name), 1, 5):
                 pass
             for _ in range(20):
-                with self.assertRaises(Timeout):
+                # An answer may be there already.
+                with contextlib.suppress(Timeout):
                     self.box.rpc(self.other.name, "erlang", "node", timeout=0)
             self.assertEqual(self.box.rpc_request(self.other.name, "erlang", "node").result(10), Atom(self.other.name))
             self.assertEqual(self.box.call(("collect", self.other.name), 2, 10), 2)
