@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::node::process::{Alias, AliasMode, Process};
+use crate::node::message::Message;
+use crate::node::process::{Alias, AliasMode, Delivery, Process};
 use crate::node::Inner;
 use crate::term::Reference;
 
@@ -55,7 +56,39 @@ impl Inner {
         }
     }
 
-    /// Whom a message to this alias reaches, and whether one with priority has it there; a one-shot alias ends by it.
+    /// Who has this alias, if anybody does at this moment.
+    pub(crate) fn alias_owner(&self, reference: &Reference) -> Option<Arc<Process>> {
+        let number = self.number_of(reference)?;
+        self.aliases.read().get(&number).cloned()
+    }
+
+    /// Queues a message that came by its alias, if that still stands; a one-shot alias ends by it, with its monitor. Only an alias
+    /// that was made for it lets priority through.
+    pub(crate) fn deliver_by_alias(self: &Arc<Self>, process: &Arc<Process>, message: Message) -> Delivery {
+        let Some(reference) = message.alias.as_deref().cloned() else { return Delivery::Dead };
+        let Some(number) = self.number_of(&reference) else { return Delivery::Dead };
+        let (mut ended, mut watched) = (false, None);
+        let delivery = process.deliver_if(message, |relations, message| {
+            let Some(alias) = relations.aliases.get(&number).copied() else { return false };
+            message.priority &= alias.priority;
+            // Only one message passes, however many threads bring one.
+            if alias.mode == AliasMode::ReplyDemonitor {
+                ended = relations.aliases.remove(&number).is_some();
+                relations.urgent.remove(&number);
+                watched = relations.watching.remove(&number);
+            }
+            true
+        });
+        if ended {
+            self.aliases.write().remove(&number);
+        }
+        if let Some(watched) = watched {
+            self.stop_watching(&self.pid_of(process), &watched, &reference);
+        }
+        delivery
+    }
+
+    /// Whom a signal to this alias reaches, and whether one with priority has it there; a one-shot alias ends by it.
     pub(crate) fn resolve_alias(self: &Arc<Self>, reference: &Reference) -> Option<(Arc<Process>, bool)> {
         let number = self.number_of(reference)?;
         let process = self.aliases.read().get(&number).cloned()?;

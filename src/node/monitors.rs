@@ -116,7 +116,7 @@ impl Inner {
         watched.is_some()
     }
 
-    fn stop_watching(self: &Arc<Self>, watcher: &Pid, watched: &Watched, reference: &Reference) {
+    pub(crate) fn stop_watching(self: &Arc<Self>, watcher: &Pid, watched: &Watched, reference: &Reference) {
         let (node, target) = match watched {
             Watched::Pid(pid) if self.is_local(pid) => {
                 if let Some(process) = self.find(pid) {

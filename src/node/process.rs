@@ -150,7 +150,29 @@ impl Process {
 
     /// Queues a message of another process; the mailbox's limits apply.
     pub(crate) fn deliver(&self, message: Message) -> Delivery {
+        self.accept(&mut self.state.lock(), message)
+    }
+
+    /// Queues a message that came by an alias if `stands` finds that one, in one step: who ends the alias before gets nothing any
+    /// more, and who ends it later finds the message queued.
+    pub(crate) fn deliver_if(
+        &self,
+        mut message: Message,
+        stands: impl FnOnce(&mut Relations, &mut Message) -> bool,
+    ) -> Delivery {
         let mut state = self.state.lock();
+        let Some(relations) = state.relations.as_deref_mut() else { return Delivery::Dead };
+        let stands = stands(relations, &mut message);
+        if relations.shrink() {
+            state.relations = None;
+        }
+        match stands {
+            true => self.accept(&mut state, message),
+            false => Delivery::Dead,
+        }
+    }
+
+    fn accept(&self, state: &mut State, message: Message) -> Delivery {
         if state.closed.is_some() {
             return Delivery::Dead;
         }

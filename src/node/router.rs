@@ -191,10 +191,10 @@ impl Inner {
         from: Option<Pid>,
         payload: Bytes,
     ) -> Option<Arc<Pause>> {
-        let (process, urgent) = self.resolve_alias(&to)?;
+        let process = self.alias_owner(&to)?;
         let mut message = Message::new(MessageKind::Message, from, payload);
         message.alias = Some(Box::new(to));
-        message.priority = priority && urgent;
+        message.priority = priority;
         self.hand_over(&process, message)
     }
 
@@ -227,7 +227,11 @@ impl Inner {
         process: &Arc<Process>,
         message: Message,
     ) -> Option<Arc<Pause>> {
-        match process.deliver(message) {
+        let delivery = match message.alias {
+            Some(_) => self.deliver_by_alias(process, message),
+            None => process.deliver(message),
+        };
+        match delivery {
             Delivery::Full(room) => Some(room),
             Delivery::Overrun => {
                 log::warn(format_args!("mailbox {} was ended: its limit is met", self.pid_of(process).id));

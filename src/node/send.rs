@@ -251,14 +251,9 @@ impl Inner {
         to: &Target,
         payload: &[u8],
     ) -> Result<Option<(Arc<Process>, Option<Message>)>> {
-        let mut priority = false;
         let process = match to {
             Target::Pid(pid) => self.find(pid),
-            Target::Alias(alias) => self.resolve_alias(alias).map(|(process, _)| process),
-            Target::PriorityAlias(alias) => self.resolve_alias(alias).map(|(process, urgent)| {
-                priority = urgent;
-                process
-            }),
+            Target::Alias(alias) | Target::PriorityAlias(alias) => self.alias_owner(alias),
             Target::Name(name) => match self.processes.whereis(name) {
                 // As on a BEAM: only a name without node says that nobody has it.
                 None => {
@@ -277,7 +272,7 @@ impl Inner {
         let payload = in_memory(|| Ok(Bytes::from(copied(payload))))?;
         let mut message = Message::new(MessageKind::Message, Some(from.clone()), payload);
         message.alias = alias;
-        message.priority = priority;
+        message.priority = matches!(to, Target::PriorityAlias(_));
         Ok(Some((process, Some(message))))
     }
 
