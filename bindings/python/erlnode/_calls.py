@@ -37,7 +37,7 @@ def call(box: "Mailbox", server: "Target", request: Term, timeout: Optional[floa
             box.send(server, gen_call(box, reference, request), timeout)
         kind, message, _ = box.receive_message(timeout, reference)
     except Timeout:
-        box.demonitor(reference)
+        _forget(box, reference)
         raise Timeout(f"timeout: {server!r} did not answer in {timeout} s") from None
     except BaseException:
         _forget(box, reference)
@@ -113,9 +113,11 @@ def result_of(reason: Term, result: Reference, node: str) -> Term:
 
 
 def _forget(box: "Mailbox", reference: Reference) -> None:
-    """Ends a monitor whose answer nobody wants any more."""
+    """Ends a monitor whose answer nobody wants any more, not even one that has come."""
     try:
         box.demonitor(reference)
+        while _abi.take(box._handle, reference, True) is not NOTHING:
+            pass
     except Error:
         pass  # the mailbox is gone, and the monitor with it
 

@@ -77,6 +77,14 @@ class Multi(unittest.TestCase):
             self.assertEqual(self.box.call(("collect", self.other.name), 2, 10), 2)
         self.assert_empty()
 
+    def test_an_answer_that_came_before_its_call_was_given_up_is_dropped_too(self) -> None:
+        with Collector(1).start(self.other, "collect"):
+            for n in range(1000):
+                with self.box.send_request(("collect", self.other.name), n, 5):
+                    pass
+            self.assertEqual(self.box.call(("collect", self.other.name), 2, 10), 2)
+        self.assert_empty()
+
     def test_many_nodes_are_asked_at_once_and_each_answers_for_itself(self) -> None:
         @self.other.export("multi")
         def fail() -> None:
