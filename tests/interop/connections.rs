@@ -272,11 +272,11 @@ fn what_was_sent_before_a_stop_arrives_while_the_peer_goes_on_talking() {
     const ROUNDS: usize = 20;
     let cluster = Cluster::new();
     let mut beam = cluster.beam("alex");
+    beam.erlang("register(hall, self())");
     beam.begin(
         "erlang",
         &format!(
-            "register(hall, self()),
-            Talk = fun(P) -> spawn(fun() -> [P ! {{talk, binary:copy(<<0>>, 200)}} || _ <- lists:seq(1, 10000)] end) end,
+            "Talk = fun(P) -> spawn(fun() -> [P ! {{talk, binary:copy(<<0>>, 200)}} || _ <- lists:seq(1, 10000)] end) end,
             lists:sum([receive {{hello, P}} -> Talk(P), receive bye -> 1 after 10000 -> 0 end end || _ <- lists:seq(1, {ROUNDS})])"
         ),
     );
