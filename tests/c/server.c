@@ -95,7 +95,7 @@ static int32_t halve(erln_request *request, erln_reader *args, void *data) {
 static int32_t keep(erln_request *request, erln_reader *args, void *data) {
     struct state *state = data;
     (void)args;
-    state->kept_request = request;
+    __atomic_store_n(&state->kept_request, request, __ATOMIC_RELEASE);
     return ERLN_KEPT;
 }
 
