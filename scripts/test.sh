@@ -39,6 +39,7 @@ step_fmt() { run cargo fmt --check; }
 step_clippy() {
   run cargo clippy --all-targets -- -D warnings &&
     run cargo clippy --lib --no-default-features --features ei -- -D warnings &&
+    run cargo clippy --lib --no-default-features --features ffi -- -D warnings &&
     run cargo clippy --lib --no-default-features -- -D warnings
 }
 

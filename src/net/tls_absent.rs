@@ -132,8 +132,8 @@ impl Session {
 pub(crate) struct Cipher(BytesMut);
 
 impl Cipher {
-    pub(crate) fn room(&mut self, _: usize) -> &mut BytesMut {
-        &mut self.0
+    pub(crate) fn room(&mut self, _: usize) -> io::Result<&mut BytesMut> {
+        Ok(&mut self.0)
     }
 
     pub(crate) fn decrypt(&mut self, session: &Session, _: &mut BytesMut) -> io::Result<Stage> {
