@@ -73,7 +73,9 @@ step_fuzz() {
     run cargo test $ei --test replay -- --list | sed -n "s/^ei: test$/$ei --test replay -- --exact ei/p"
     say "--lib -- --exact $model"
   } | { grep -e "$FILTER" || true; } >"$LOGS/fuzz.list"
-  run xargs -a "$LOGS/fuzz.list" -P "$(nproc)" -I '{}' sh -c 'cargo test {}'
+  # The fuzzer's own crate is not part of the others' builds.
+  RUSTFLAGS='--cfg fuzzing' run cargo check --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz &&
+    run xargs -a "$LOGS/fuzz.list" -P "$(nproc)" -I '{}' sh -c 'cargo test {}'
 }
 
 # One after the other: they measure times and memory. The long forms are `make abuse`.
