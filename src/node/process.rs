@@ -6,13 +6,8 @@
 //! took the state nothing is ever added to it again.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
-use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, Result};
 use crate::net::link::Pause;
@@ -21,6 +16,10 @@ use crate::node::relations::Relations;
 use crate::sync::{AtomicBool, Mutex};
 use crate::term::{Pid, Reference};
 use bytes::Bytes;
+
+use bell::Bell;
+use waiting::Waiters;
+pub(crate) use waiting::{Ready, Recv};
 
 /// What happens when a mailbox is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,22 +77,13 @@ struct State {
     urgent: usize,
     bytes: usize,
     dropped: u64,
-    waiters: Vec<Waiter>,
-    next_waiter: u64,
+    waiters: Waiters,
     bell: Option<Bell>,
     room: Option<Arc<Pause>>,
     relations: Option<Box<Relations>>,
     leader: Option<Arc<Pid>>,
     trap_exit: bool,
     closed: Option<Bytes>,
-}
-
-/// Somebody who waits for a message.
-struct Waiter {
-    id: u64,
-    /// Takes whatever comes: one of these is woken for a message. The others look for themselves whether it is theirs.
-    plain: bool,
-    waker: Waker,
 }
 
 /// Limits of one mailbox.
@@ -136,8 +126,7 @@ impl Process {
                 urgent: 0,
                 bytes: 0,
                 dropped: 0,
-                waiters: Vec::new(),
-                next_waiter: 0,
+                waiters: Waiters::default(),
                 bell: None,
                 room: None,
                 relations: None,
@@ -240,12 +229,12 @@ impl Process {
 
     /// Waits for [`take`](Self::take) to find something.
     pub(crate) fn recv<'a>(&'a self, reference: Option<&'a Reference>) -> Recv<'a> {
-        Recv { process: self, reference, takes: true, waiter: None }
+        Recv::new(self, reference, true)
     }
 
     /// Waits for [`take`](Self::take) to find something, and leaves it there.
     pub(crate) fn ready<'a>(&'a self, reference: Option<&'a Reference>) -> Ready<'a> {
-        Ready(Recv { process: self, reference, takes: false, waiter: None })
+        Ready::new(self, reference)
     }
 
     /// Runs `change` on the relations; `None` if the process has ended.
@@ -366,9 +355,7 @@ impl Process {
         let waiters = std::mem::take(&mut state.waiters);
         let relations = state.relations.take().map(|relations| *relations).unwrap_or_default();
         drop(state);
-        for waiter in waiters {
-            waiter.waker.wake();
-        }
+        waiters.wake_all();
         Some(Remains { relations, unread })
     }
 }
@@ -387,13 +374,7 @@ impl State {
                 bell.ring();
             }
         }
-        self.waiters.retain(|waiter| {
-            if !waiter.plain {
-                waiter.waker.wake_by_ref();
-            }
-            waiter.plain
-        });
-        self.wake_one();
+        self.waiters.wake();
     }
 
     /// [`push`](Self::push) for what must never be lost.
@@ -402,13 +383,6 @@ impl State {
             self.drop_last(limits);
         }
         self.push(message);
-    }
-
-    /// Wakes one of those who take whatever comes: the last that came, which is the one that served last.
-    fn wake_one(&mut self) {
-        if let Some(place) = self.waiters.iter().rposition(|waiter| waiter.plain) {
-            self.waiters.remove(place).waker.wake();
-        }
     }
 
     /// Drops the last message that is neither signal nor request.
@@ -424,25 +398,6 @@ impl State {
     fn take(&mut self, limits: Limits, reference: Option<&Reference>) -> Result<Option<Message>> {
         let place = self.find(reference)?;
         Ok(place.and_then(|place| self.remove(limits, place)))
-    }
-
-    /// Wakes `waker` at the next message; gives the number to ask again with, or to leave by.
-    fn enlist(&mut self, waiter: Option<u64>, plain: bool, waker: &Waker) -> u64 {
-        let id = waiter.unwrap_or_else(|| {
-            self.next_waiter += 1;
-            self.next_waiter
-        });
-        match self.waiters.iter_mut().find(|waiter| waiter.id == id) {
-            Some(known) => known.waker.clone_from(waker),
-            None => self.waiters.push(Waiter { id, plain, waker: waker.clone() }),
-        }
-        id
-    }
-
-    /// Takes a waiter off the list; false if it was woken already.
-    fn leave(&mut self, id: u64) -> bool {
-        let place = self.waiters.iter().position(|waiter| waiter.id == id);
-        place.map(|place| self.waiters.remove(place)).is_some()
     }
 
     /// The place in the queue of what `take` would take.
@@ -477,96 +432,7 @@ impl State {
     }
 }
 
-/// The future of [`Process::recv`]. Dropping it forgets nothing but the wait.
-pub(crate) struct Recv<'a> {
-    process: &'a Process,
-    reference: Option<&'a Reference>,
-    takes: bool,
-    waiter: Option<u64>,
-}
-
-impl Recv<'_> {
-    /// Looks with `look`, and waits for the next message if that finds nothing.
-    fn poll_with<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        look: impl FnOnce(&mut State, Limits, Option<&Reference>) -> Result<Option<T>>,
-    ) -> Poll<Result<T>> {
-        let mut state = self.process.state.lock();
-        let found = look(&mut state, self.process.limits, self.reference).transpose();
-        let Some(found) = found else {
-            let plain = self.takes && self.reference.is_none();
-            self.waiter = Some(state.enlist(self.waiter, plain, context.waker()));
-            return Poll::Pending;
-        };
-        if let Some(id) = self.waiter.take() {
-            state.leave(id);
-        }
-        Poll::Ready(found)
-    }
-}
-
-impl Future for Recv<'_> {
-    type Output = Result<Message>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_with(context, State::take)
-    }
-}
-
-/// The future of [`Process::ready`].
-pub(crate) struct Ready<'a>(Recv<'a>);
-
-impl Future for Ready<'_> {
-    type Output = Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll_with(context, |state, _, reference| Ok(state.find(reference)?.map(|_| ())))
-    }
-}
-
-impl Drop for Recv<'_> {
-    fn drop(&mut self) {
-        let Some(id) = self.waiter else { return };
-        let mut state = self.process.state.lock();
-        // Who was woken and takes nothing wakes the next one.
-        if !state.leave(id) && !state.queue.is_empty() {
-            state.wake_one();
-        }
-    }
-}
-
-/// A descriptor that is readable while it rings. A socket pair, as every platform has it.
-struct Bell {
-    listen: UnixStream,
-    ring: UnixStream,
-}
-
-impl Bell {
-    fn new() -> Result<Bell> {
-        let (listen, ring) =
-            UnixStream::pair().map_err(|e| Error::io("cannot make the mailbox's descriptor", &e))?;
-        for end in [&listen, &ring] {
-            end.set_nonblocking(true).map_err(|e| Error::io("cannot set up the mailbox's descriptor", &e))?;
-        }
-        Ok(Bell { listen, ring })
-    }
-
-    fn descriptor(&self) -> i32 {
-        use std::os::fd::AsRawFd;
-        self.listen.as_raw_fd()
-    }
-
-    fn ring(&self) {
-        // One byte at most is inside, so this cannot block; both ends are ours, so it cannot be a dead peer either.
-        let _ = (&self.ring).write(&[1]);
-    }
-
-    fn hush(&self) {
-        let mut byte = [0];
-        let _ = (&self.listen).read(&mut byte);
-    }
-}
-
+mod bell;
 #[cfg(all(test, erlnode_loom))]
 mod loom_tests;
+mod waiting;
