@@ -39,9 +39,9 @@ fn certificates_of_the_same_authority_connect() {
 fn a_node_with_a_flawed_certificate_is_not_believed_when_it_is_called() {
     let authority = Authority::new("cluster");
     for (flaw, words) in [
-        (Flaw::Expired, "expired on 2021-01-01"),
+        (Flaw::Expired, "expired on 2021-01-01: it needs a new one"),
         (Flaw::NotYetValid, "not valid before 2090-01-01"),
-        (Flaw::OtherHost, "not for the host localhost but for"),
+        (Flaw::OtherHost, "not for the host localhost but for elsewhere.example: issue one with localhost"),
         (Flaw::OnlyForClients, "lacks serverAuth"),
         (Flaw::SelfSigned, "none of our authorities"),
     ] {

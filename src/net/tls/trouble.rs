@@ -44,8 +44,10 @@ fn text(error: &rustls::Error, direction: Direction) -> String {
 
 fn certificate(why: &CertificateError, direction: Direction) -> String {
     match why {
-        CertificateError::Expired => "has expired".into(),
-        CertificateError::ExpiredContext { not_after, .. } => format!("expired on {}", date(not_after)),
+        CertificateError::Expired => "has expired: it needs a new one".into(),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("expired on {}: it needs a new one (or our clock is wrong)", date(not_after))
+        }
         CertificateError::NotValidYet => "is not valid yet".into(),
         CertificateError::NotValidYetContext { not_before, .. } => {
             format!("is not valid before {} (are both clocks right?)", date(not_before))
@@ -56,10 +58,13 @@ fn certificate(why: &CertificateError, direction: Direction) -> String {
         CertificateError::NotValidForName => "is not for the host of its node name".into(),
         CertificateError::NotValidForNameContext { expected, presented } => {
             let host = expected.to_str();
-            let names: Vec<String> = presented.iter().map(|name| name.escape_debug().to_string()).collect();
-            match names.is_empty() {
-                true => format!("is not for the host {host}: it has no subjectAltName"),
-                false => format!("is not for the host {host} but for {}", names.join(", ")),
+            let cure = format!("issue one with {host} as subjectAltName");
+            match presented.is_empty() {
+                true => format!("is not for the host {host}, having no subjectAltName: {cure}"),
+                false => {
+                    let names: Vec<String> = presented.iter().map(|name| plain(name)).collect();
+                    format!("is not for the host {host} but for {}: {cure}, or call it by a name it has", names.join(", "))
+                }
             }
         }
         CertificateError::InvalidPurpose => purpose(direction).into(),
@@ -88,6 +93,12 @@ fn certificate(why: &CertificateError, direction: Direction) -> String {
     }
 }
 
+/// A name as it stands in a certificate, of rustls' `DnsName("db1.example")` or `IpAddress(10.0.0.7)`.
+fn plain(name: &str) -> String {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+    inner.trim_matches('"').escape_debug().to_string()
+}
+
 fn purpose(direction: Direction) -> &'static str {
     match direction {
         Direction::Calling => "is not made for servers (its extended key usage lacks serverAuth)",
@@ -103,10 +114,14 @@ fn refusal(alert: AlertDescription) -> String {
         }
         AlertDescription::BadCertificate
         | AlertDescription::CertificateUnknown
-        | AlertDescription::UnsupportedCertificate => "it does not accept our certificate",
-        AlertDescription::CertificateExpired => "our certificate is not valid at this time",
+        | AlertDescription::UnsupportedCertificate => {
+            "it does not accept our certificate; is that for the host of our name, and for what we do? Its log says more"
+        }
+        AlertDescription::CertificateExpired => {
+            "our certificate is not valid at this time: it has to be renewed, or a clock is wrong"
+        }
         AlertDescription::CertificateRevoked => "our certificate was revoked",
-        AlertDescription::UnknownCA => "none of its authorities has issued our certificate",
+        AlertDescription::UnknownCA => "none of its authorities (its cacertfile) has issued our certificate",
         AlertDescription::HandshakeFailure => {
             "no cipher that both sides have, or it wants a certificate that we do not have"
         }
@@ -134,6 +149,13 @@ fn date(time: &UnixTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_told_as_they_stand_in_the_certificate() {
+        assert_eq!(plain("DnsName(\"db1.example\")"), "db1.example");
+        assert_eq!(plain("IpAddress(10.0.0.7)"), "10.0.0.7");
+        assert_eq!(plain("odd\u{1b}"), "odd\\u{1b}");
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {
