@@ -1,4 +1,8 @@
-//! An allocator that counts what lives and the most that lived: the shim reports it, so that growth is exact.
+//! An allocator that counts what lives and the most that lived. The shim reports it, so that growth is exact; the fuzz targets and
+//! `tests/memory` hold it against what came over the wire.
+
+// Each user has its part.
+#![allow(dead_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -34,4 +38,13 @@ pub fn figures() -> (usize, usize) {
 /// The peak starts anew.
 pub fn reset() {
     PEAK.store(LIVE.load(Relaxed), Relaxed);
+}
+
+/// What `work` leaves alive in its result, and the most that lived meanwhile.
+pub fn measure<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
+    let before = figures().0;
+    reset();
+    let result = work();
+    let (live, peak) = figures();
+    (result, live.saturating_sub(before), peak.saturating_sub(before))
 }

@@ -157,6 +157,44 @@ fn monitor_text(reference: &erlnode::term::Reference) -> String {
 }
 
 #[test]
+fn a_network_that_delays_and_splits_what_it_carries_changes_nothing_but_the_time() {
+    const DELAY: Duration = Duration::from_millis(20);
+    // Single bytes, so that every length and every tag arrives in parts, and pieces that fit nothing.
+    for (piece, delay, sizes) in [
+        (1, Duration::ZERO, &[0, 1, 500, 3_000][..]),
+        (1_399, Duration::ZERO, &[0, 70_000, 1, 300_000]),
+        (usize::MAX, DELAY, &[0, 1, 1_000, 100_000]),
+    ] {
+        let pair = Pair::new(|config| config.ticktime(Duration::from_secs(4)));
+        for way in [Way::There, Way::Back] {
+            pair.proxy.rules(way, |rules| (rules.piece, rules.delay) = (piece, delay));
+        }
+        pair.a.connect("b@localhost", Some(PATIENCE)).unwrap();
+        let (asker, answerer) = (mailbox(&pair.a), mailbox(&pair.b));
+        let began = Instant::now();
+        let mut asked = Vec::new();
+        for (number, size) in sizes.iter().enumerate() {
+            let mut writer = Writer::new();
+            writer.tuple(3).pid(&asker.pid()).i64(number as i64).binary(&vec![number as u8; *size]);
+            asked.push(writer.finish().unwrap());
+            asker.send(&Target::from(&answerer.pid()), &asked[number], Some(PATIENCE)).unwrap();
+        }
+        for question in &asked {
+            let message = next(&answerer);
+            assert!(
+                message.payload() == &question[..],
+                "piece {piece}: not what was sent, or not in its order"
+            );
+            answerer.send(&Target::from(&asker.pid()), message.payload(), Some(PATIENCE)).unwrap();
+        }
+        for question in &asked {
+            assert!(next(&asker).payload() == &question[..], "piece {piece}: not what was answered");
+        }
+        assert!(began.elapsed() >= 2 * delay, "the proxy did not delay");
+    }
+}
+
+#[test]
 fn silence_in_one_direction_is_found_within_the_ticktime_window() {
     const TICKTIME: Duration = Duration::from_secs(2);
     for way in [Way::Back, Way::There] {

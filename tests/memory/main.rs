@@ -1,45 +1,14 @@
 //! A decoded term takes at most 24 times its bytes on the wire and 64 KiB, and no more than twice that while it is
 //! being decoded or refused; what a size announces and does not bring costs nothing.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+#[path = "../abuse/counting.rs"]
+mod counting;
 
+use counting::measure;
 use erlnode::term::{validate, Reader, Term};
-
-/// Counts what lives, and the most that ever lived.
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is left to the system's allocator; counting does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(live, Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 const FACTOR: usize = 24;
 const SLACK: usize = 64 * 1024;
-
-/// What `work` leaves alive in its result, and the most that lived meanwhile.
-fn measure<T>(work: impl FnOnce() -> T) -> (T, usize, usize) {
-    let before = LIVE.load(Relaxed);
-    PEAK.store(before, Relaxed);
-    let result = work();
-    (result, LIVE.load(Relaxed).saturating_sub(before), PEAK.load(Relaxed) - before)
-}
 
 fn counted(tag: u8, count: usize) -> Vec<u8> {
     [&[tag][..], &(count as u32).to_be_bytes()].concat()

@@ -100,9 +100,14 @@ fn srv_answer(question: &[u8], targets: &[&str], truncated: bool) -> Vec<u8> {
 
 /// A name server that gives these targets; more than one does not fit, as it were, and has to be asked for by TCP.
 fn name_server(targets: Arc<Mutex<Vec<&'static str>>>) -> SocketAddr {
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // A port that is free for one of them may be somebody's for the other.
+    let both = || {
+        let udp = UdpSocket::bind("127.0.0.1:0").ok()?;
+        let tcp = TcpListener::bind(udp.local_addr().ok()?).ok()?;
+        Some((udp, tcp))
+    };
+    let (udp, tcp) = std::iter::repeat_with(both).flatten().next().unwrap();
     let address = udp.local_addr().unwrap();
-    let tcp = TcpListener::bind(address).unwrap();
     std::thread::spawn(move || loop {
         let mut question = [0; 512];
         let (length, from) = udp.recv_from(&mut question).unwrap();
