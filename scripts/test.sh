@@ -62,8 +62,8 @@ step_rust() {
 # What cannot be looked up here is a skipped test; tests/dependencies checks licences and sources without any tool.
 step_audit() { run scripts/audit.sh lenient; }
 
-# Each fuzz target over its seeds and what can be made of them, as many at a time as there are processors: each measures the memory
-# of its process. In CI a minute each, elsewhere some seconds.
+# Each fuzz target over its seeds and what can be made of them, three at a time for two processors, each in a process of its own, whose
+# memory it measures. In CI a minute each, elsewhere some seconds.
 step_fuzz() {
   export ERLNODE_FUZZ_SECONDS=${ERLNODE_FUZZ_SECONDS:-$([ "${CI:-}" = true ] && say 60 || say 3)}
   local ei='--no-default-features --features ei' model=node::model::tests::five_hundred_histories_agree_with_the_model
@@ -75,7 +75,7 @@ step_fuzz() {
   } | { grep -e "$FILTER" || true; } >"$LOGS/fuzz.list"
   # The fuzzer's own crate is not part of the others' builds.
   RUSTFLAGS='--cfg fuzzing' run cargo check --manifest-path tests/fuzz/Cargo.toml --target-dir target/fuzz &&
-    run xargs -a "$LOGS/fuzz.list" -P "$(nproc)" -I '{}' sh -c 'cargo test {}'
+    run xargs -a "$LOGS/fuzz.list" -P "$(((3 * $(nproc) + 1) / 2))" -I '{}' sh -c 'cargo test {}'
 }
 
 # One after the other: they measure times and memory. The long forms are `make abuse`.
