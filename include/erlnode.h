@@ -1911,6 +1911,10 @@ erln_status erln_unalias(erln_mailbox mailbox, const erln_ref *alias);
 // As a flag of a spawn: monitor it; the reference is the request's.
 #define ERLN_SPAWN_MONITOR 2
 
+// As a flag of a spawn: its DOWN, and its exit message if the mailbox traps exits, go before ordinary messages, as with
+// `{monitor, [priority]}` and `{link, [priority]}` of OTP 28.
+#define ERLN_SPAWN_PRIORITY 4
+
 // Erlang's classes of exceptions.
 enum erln_class
 #ifdef __cplusplus
@@ -1992,7 +1996,7 @@ bool erln_request_is_wanted(const erln_request *request);
 void erln_request_free(erln_request *request);
 
 // Starts `module:function` on a peer (or this node) with `args`, one encoded list, and waits for its pid. `flags` are
-// ERLN_SPAWN_LINK, ERLN_SPAWN_MONITOR or 0; `*out_ref` is the monitor's reference, and may be NULL.
+// a sum of ERLN_SPAWN_ constants or 0; `*out_ref` is the monitor's reference, and may be NULL.
 erln_status erln_spawn(erln_mailbox mailbox,
                        const char *peer,
                        const char *module,

@@ -34,6 +34,10 @@ pub const ERLN_SPAWN_LINK: u32 = 1;
 /// As a flag of a spawn: monitor it; the reference is the request's.
 pub const ERLN_SPAWN_MONITOR: u32 = 2;
 
+/// As a flag of a spawn: its DOWN, and its exit message if the mailbox traps exits, go before ordinary messages, as with
+/// `{monitor, [priority]}` and `{link, [priority]}` of OTP 28.
+pub const ERLN_SPAWN_PRIORITY: u32 = 4;
+
 /// Erlang's classes of exceptions.
 #[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +76,13 @@ pub(super) fn arity(arity: i32) -> Result<Option<u32>> {
 }
 
 fn spawn_options(flags: u32) -> Result<SpawnOptions> {
-    if flags & !(ERLN_SPAWN_LINK | ERLN_SPAWN_MONITOR) != 0 {
-        return Err(Error::argument("flags has bits other than ERLN_SPAWN_LINK and ERLN_SPAWN_MONITOR"));
+    if flags & !(ERLN_SPAWN_LINK | ERLN_SPAWN_MONITOR | ERLN_SPAWN_PRIORITY) != 0 {
+        return Err(Error::argument("flags has bits that no ERLN_SPAWN_ constant has"));
     }
     Ok(SpawnOptions {
         link: flags & ERLN_SPAWN_LINK != 0,
         monitor: flags & ERLN_SPAWN_MONITOR != 0,
+        priority: flags & ERLN_SPAWN_PRIORITY != 0,
         ..SpawnOptions::default()
     })
 }
@@ -313,7 +318,7 @@ pub unsafe extern "C" fn erln_request_free(request: *mut erln_request) {
 }
 
 /// Starts `module:function` on a peer (or this node) with `args`, one encoded list, and waits for its pid. `flags` are
-/// ERLN_SPAWN_LINK, ERLN_SPAWN_MONITOR or 0; `*out_ref` is the monitor's reference, and may be NULL.
+/// a sum of ERLN_SPAWN_ constants or 0; `*out_ref` is the monitor's reference, and may be NULL.
 #[no_mangle]
 pub unsafe extern "C" fn erln_spawn(
     mailbox: erln_mailbox,

@@ -39,6 +39,8 @@ pub(crate) struct Spawning {
     pub(crate) link: bool,
     /// Whether a monitor comes with it.
     pub(crate) monitor: bool,
+    /// Whether what tells of its end goes before ordinary messages.
+    pub(crate) priority: bool,
     /// Only a refusal is told; of a success the end of the process tells.
     pub(crate) quiet: bool,
 }

@@ -150,7 +150,7 @@ impl Inner {
         let arity = list_length(args)
             .and_then(|arity| u8::try_from(arity).ok())
             .ok_or_else(|| Error::argument("the arguments are not a proper list of at most 255"))?;
-        let SpawnOptions { link, monitor, alias, leader } = options;
+        let SpawnOptions { link, monitor, alias, leader, priority } = options;
         let reference = self.make_ref();
         let mut list = Writer::new();
         list.list(usize::from(link) + usize::from(monitor));
@@ -178,7 +178,8 @@ impl Inner {
         }
         let local = self.is_our_name(node);
         let request = Control::SpawnRequest(Box::new(request));
-        let waiting = Watched::Spawning(Box::new(Spawning { node: node.clone(), link, monitor, quiet }));
+        let waiting =
+            Watched::Spawning(Box::new(Spawning { node: node.clone(), link, monitor, priority, quiet }));
         // Under the lock: a connection that is lost meanwhile finds the request, or has not got it.
         let told = process.relate(|relations| {
             if let Some(number) = self.number_of(&reference) {
@@ -219,10 +220,14 @@ impl Inner {
                 quiet = spawning.quiet;
                 let Ok(pid) = &result else { return true };
                 if spawning.link && linked {
-                    relations.links.insert(pid.clone(), LinkState::ACTIVE);
+                    let link = LinkState { priority: spawning.priority, ..LinkState::ACTIVE };
+                    relations.links.insert(pid.clone(), link);
                 }
                 if spawning.monitor && monitored {
                     relations.watching.insert(number, Watched::Pid(pid.clone()));
+                    if spawning.priority {
+                        relations.urgent.insert(number, ());
+                    }
                 }
                 true
             })
@@ -274,6 +279,9 @@ pub struct SpawnOptions {
     pub alias: Option<AliasMode>,
     /// Its group leader; by default that of the calling mailbox, else our console (`user`).
     pub leader: Option<Pid>,
+    /// Its DOWN, and its exit message if the mailbox traps exits, go before ordinary messages: `[priority]` in the options `link`
+    /// and `monitor` of OTP 28. The other side need not know of it.
+    pub priority: bool,
 }
 
 /// `(link, monitor)` of an option list; `None` if it is not a list of options.

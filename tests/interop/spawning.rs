@@ -10,8 +10,10 @@ use crate::support::ours::{encoded, mailbox, next, next_text, registered};
 use crate::support::{Beam, Cluster, PATIENCE};
 
 const ALEX: &str = "alex@localhost";
-const LINK: SpawnOptions = SpawnOptions { link: true, monitor: false, alias: None, leader: None };
-const MONITOR: SpawnOptions = SpawnOptions { link: false, monitor: true, alias: None, leader: None };
+const LINK: SpawnOptions =
+    SpawnOptions { link: true, monitor: false, alias: None, leader: None, priority: false };
+const MONITOR: SpawnOptions =
+    SpawnOptions { link: false, monitor: true, alias: None, leader: None, priority: false };
 
 /// A node of ours whose mailbox serves `Elixir.Kate` and `kate`, every function of any arity that is named here.
 fn kate(ours: &Node) -> Mailbox {
@@ -245,7 +247,7 @@ fn we_spawn_there_linked_and_monitored_and_hear_of_the_end() {
 fn a_spawn_request_of_ours_is_answered_before_its_end_and_to_nowhere_with_noconnection() {
     let (_cluster, _alex, ours, _kate) = pair();
     let me = mailbox(&ours);
-    let both = SpawnOptions { link: false, monitor: true, alias: Some(AliasMode::Demonitor), leader: None };
+    let both = SpawnOptions { monitor: true, alias: Some(AliasMode::Demonitor), ..SpawnOptions::default() };
     let reference = me.spawn_request(ALEX, "erlang", "exit", &encoded("[why]"), both).unwrap();
     let reply = next(&me);
     assert_eq!(reply.kind(), MessageKind::SpawnReply);

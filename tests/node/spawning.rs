@@ -47,6 +47,30 @@ fn what_is_not_exported_ends_with_undef_and_a_closure_too() {
 }
 
 #[test]
+fn a_spawn_with_priority_tells_of_its_end_before_ordinary_messages() {
+    let cluster = Cluster::new();
+    let (_a, in_a, b, in_b) = cluster.pair();
+    in_b.export("m", "f", None).unwrap();
+    in_a.set_trap_exit(true);
+    let name = b.name();
+    for priority in [true, false] {
+        let options = SpawnOptions { priority, ..options(true, true) };
+        in_a.spawn(name.as_str(), "m", "f", &term("[]"), options, PATIENCE).unwrap();
+        in_a.send(&Target::from(in_a.pid()), &term("before"), PATIENCE).unwrap();
+        next(&in_b).into_request().unwrap().fail(Class::Exit, &term("over"), &term("[]")).unwrap();
+        while in_a.len() < 3 {
+            std::thread::yield_now();
+        }
+        let came: Vec<String> = (0..3).map(|_| text(&in_a)).collect();
+        assert_eq!(
+            came.iter().position(|text| text == "before"),
+            Some(if priority { 2 } else { 0 }),
+            "{came:?}"
+        );
+    }
+}
+
+#[test]
 fn an_unanswered_request_ends_its_process_and_a_wanted_one_knows_it() {
     let cluster = Cluster::new();
     let (_a, in_a, b, in_b) = cluster.pair();

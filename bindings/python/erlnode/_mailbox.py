@@ -391,11 +391,15 @@ class Mailbox(GlobalLocks):
         *,
         link: bool = False,
         monitor: bool = False,
+        priority: bool = False,
         timeout: Optional[float] = None,
     ) -> Tuple[Pid, Reference]:
-        """Starts ``module:function(*args)`` on a node and waits for its pid. The reference is that of the monitor."""
+        """Starts ``module:function(*args)`` on a node and waits for its pid. The reference is that of the monitor.
+
+        With ``priority``, what tells of its end goes before ordinary messages, as with ``{monitor, [priority]}`` of OTP 28.
+        """
         names = str(node), str(module), str(function)
-        flags = _spawn_flags(link, monitor)
+        flags = _spawn_flags(link, monitor, priority)
         return interruptible(_abi.spawn, self._handle, *names, _abi.encode(list(args)), flags, timeout)
 
     def spawn_request(
@@ -407,10 +411,12 @@ class Mailbox(GlobalLocks):
         *,
         link: bool = False,
         monitor: bool = False,
+        priority: bool = False,
     ) -> Reference:
         """`spawn` without waiting: ``(spawn_reply, reference, ok, pid)`` or ``(..., error, reason)`` arrives."""
         names = str(node), str(module), str(function)
-        return _abi.spawn_request(self._handle, *names, _abi.encode(list(args)), _spawn_flags(link, monitor))
+        flags = _spawn_flags(link, monitor, priority)
+        return _abi.spawn_request(self._handle, *names, _abi.encode(list(args)), flags)
 
     def put_chars(self, leader: Target, text: str, timeout: Optional[float] = None) -> None:
         """Prints text on a group leader, as ``io:put_chars/2``: a pid, or a name such as ``("user", "a@host")``."""
@@ -518,8 +524,9 @@ class Mailbox(GlobalLocks):
         self.close()
 
 
-def _spawn_flags(link: bool, monitor: bool) -> int:
-    return (_abi.SPAWN_LINK if link else 0) | (_abi.SPAWN_MONITOR if monitor else 0)
+def _spawn_flags(link: bool, monitor: bool, priority: bool) -> int:
+    chosen = (_abi.SPAWN_LINK, link), (_abi.SPAWN_MONITOR, monitor), (_abi.SPAWN_PRIORITY, priority)
+    return sum(flag for flag, on in chosen if on)
 
 
 def _discard(handle: Any, name: str, process: int) -> None:

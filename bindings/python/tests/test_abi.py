@@ -38,6 +38,7 @@ class Header(unittest.TestCase):
         self.assertEqual(number("define ERLN_NAME_SIZE"), _abi.NAME_SIZE)
         self.assertEqual(number("define ERLN_SPAWN_LINK"), _abi.SPAWN_LINK)
         self.assertEqual(number("define ERLN_SPAWN_MONITOR"), _abi.SPAWN_MONITOR)
+        self.assertEqual(number("define ERLN_SPAWN_PRIORITY"), _abi.SPAWN_PRIORITY)
         for prefix, table in (
             ("ERLN_NODES", _abi.NODE_FILTERS), ("ERLN_NAMES", _abi.NAMES), ("ERLN_CONNECT", _abi.AUTO_CONNECT),
             ("ERLN_OVERFLOW", _abi.OVERFLOW), ("ERLN_CLASS", _abi.CLASSES), ("ERLN_ALIAS", _abi.ALIAS_MODES),

@@ -10,7 +10,7 @@ from .library import check, lib, milliseconds
 from .structs import CBytes, CPid, CReference, c_text
 
 CLASSES = {"error": 0, "exit": 1, "throw": 2}  # erln_class
-SPAWN_LINK, SPAWN_MONITOR = 1, 2
+SPAWN_LINK, SPAWN_MONITOR, SPAWN_PRIORITY = 1, 2, 4
 
 
 def export(mailbox: int, module: str, function: str, arity: Optional[int]) -> None:
