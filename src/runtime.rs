@@ -263,6 +263,12 @@ impl Runtime {
         }
     }
 
+    /// Keeps the calling thread busy with nothing until then: for pauses too short to lead in.
+    pub(crate) fn pause(&self, until: Instant) {
+        self.held.let_go();
+        std::thread::sleep(until.saturating_duration_since(Instant::now()));
+    }
+
     fn drive<F: Future>(
         &self,
         mut future: Pin<&mut F>,

@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use erlnode::net::epmd::EpmdConfig;
@@ -12,6 +13,9 @@ use erlnode::term::{Term, Writer};
 use erlnode::{Config, Mailbox, Node, Target};
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
+/// How long echoes are asked for, idle and beside a transfer, and the messages of that.
+const ASKED: Duration = Duration::from_secs(3);
+const BIG: usize = 64 << 20;
 /// Connections of the row about idle ones, and how long they are watched.
 const LINKS: usize = 1_000;
 const WATCHED: Duration = Duration::from_secs(20);
@@ -20,9 +24,8 @@ const WATCHED: Duration = Duration::from_secs(20);
 const BEAM: &str = r#"
     {ok, sink, Binary} = compile:file(SINK, [binary]),
     {module, sink} = code:load_binary(sink, "sink.erl", Binary),
-    sink:start(sink), sink:start(big),
-    Echo = fun Echo() -> receive {P, B} -> P ! {echo, B}, Echo() end end,
-    register(echo, spawn(Echo)),
+    sink:start(sink),
+    [register(Name, spawn(sink, Name, [])) || Name <- [echo, drain, bulk, asker]],
     Spawn = fun Spawn() -> receive {P, Node, Count} ->
         Begin = erlang:monotonic_time(microsecond),
         [begin {_, R} = spawn_monitor(Node, bench, nothing, []), receive {'DOWN', R, _, _, _} -> ok end end
@@ -131,56 +134,160 @@ fn cache(port: u16) {
     }
 }
 
-/// Round trips of 1 kB, in microseconds: median and 99th percentile.
-fn echo(mailbox: &Mailbox, enough: &mut dyn FnMut(usize) -> bool) -> (f64, f64) {
+/// Echoes of 1 kB, one after the other, in microseconds.
+struct Echoes {
+    median: f64,
+    p99: f64,
+    count: usize,
+}
+
+fn echo(mailbox: &Mailbox, to: &Target) -> Echoes {
     let mut message = Writer::new();
     message.tuple(2).pid(&mailbox.pid()).binary(&[7; 1000]);
     let message = message.finish().expect("a term");
-    let mut times = Vec::new();
-    while !enough(times.len()) {
+    let (until, mut times) = (Instant::now() + ASKED, Vec::new());
+    while Instant::now() < until {
         let began = Instant::now();
-        mailbox.send(&at("echo"), &message, PATIENCE).expect("sent");
+        mailbox.send(to, &message, PATIENCE).expect("sent");
         mailbox.recv(PATIENCE).expect("an answer");
         times.push(began.elapsed().as_secs_f64() * 1e6);
     }
     times.sort_by(f64::total_cmp);
-    (times[times.len() / 2], times[times.len() * 99 / 100])
+    let count = times.len();
+    Echoes { median: times[count / 2], p99: times[count * 99 / 100], count }
+}
+
+/// The same, asked by the BEAM `node`.
+fn echo_of_beam(mailbox: &Mailbox, node: &str, to: &str) -> Echoes {
+    let ask = format!("{{ask,{{echo,'{to}'}},{},", ASKED.as_millis());
+    tell(mailbox, "asker", node, &ask);
+    let answer = mailbox.recv(PATIENCE).expect("an answer");
+    let mut reader = answer.reader();
+    assert!(reader.tuple_of(3));
+    let mut next = || reader.u64().expect("a number") as f64;
+    Echoes { median: next(), p99: next(), count: next() as usize }
+}
+
+/// The tuple that begins so, and ends with our pid.
+fn tell(mailbox: &Mailbox, name: &str, node: &str, start: &str) {
+    let mut message = term(&format!("{start}0}}"));
+    // The place of the pid is the last term: a small integer.
+    message.truncate(message.len() - 2);
+    let mut pid = Writer::new();
+    pid.pid(&mailbox.pid());
+    message.extend_from_slice(&pid.finish().expect("a term"));
+    mailbox.send(&Target::name_node(name, node).expect("names"), &message, PATIENCE).expect("sent");
+}
+
+fn say(pair: &str, idle: &Echoes, busy: &Echoes, rate: f64) {
+    println!(
+        "{pair}: idle median {:.0} us, p99 {:.0} us; beside {rate:.0} MB/s median {:.0} us, p99 {:.0} us of {}, {:.1} x the idle p99",
+        idle.median,
+        idle.p99,
+        busy.median,
+        busy.p99,
+        busy.count,
+        busy.p99 / idle.p99
+    );
+}
+
+/// Echoes beside big messages from `node` to `to`.
+fn beside_ours(pair: &str, node: &Node, to: &str, ask: &dyn Fn(&Mailbox) -> Echoes) {
+    let [caller, sender] = [(); 2].map(|()| node.mailbox(Default::default()).expect("a mailbox"));
+    let idle = ask(&caller);
+    let mut big = Writer::with_capacity(BIG + 5);
+    big.binary(&vec![1; BIG]);
+    let big = big.finish().expect("a term");
+    let drain = Target::name_node("drain", to).expect("names");
+    let (began, over) = (Instant::now(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let transfer = scope.spawn(|| {
+            let mut count = 0;
+            while !over.load(Ordering::Relaxed) {
+                sender.send(&drain, &big, PATIENCE).expect("sent");
+                count += 1;
+            }
+            tell(&sender, "drain", to, "{done,");
+            sender.recv(PATIENCE).expect("done");
+            (count * BIG) as f64 / began.elapsed().as_secs_f64() / 1e6
+        });
+        let busy = ask(&caller);
+        over.store(true, Ordering::Relaxed);
+        say(pair, &idle, &busy, transfer.join().expect("sent"));
+    });
+}
+
+/// Echoes beside big messages from the BEAM `node` to `to`, on whichever side asks.
+fn beside_beam(pair: &str, mailbox: &Mailbox, node: &str, to: &str, ask: &dyn Fn(&Mailbox) -> Echoes) {
+    let idle = ask(mailbox);
+    let bulk = mailbox.node().mailbox(Default::default()).expect("a mailbox");
+    let began = Instant::now();
+    tell(&bulk, "bulk", node, &format!("{{bulk,{{drain,'{to}'}},{BIG},"));
+    let busy = ask(mailbox);
+    bulk.send(&Target::name_node("bulk", node).expect("names"), &term("stop"), PATIENCE).expect("sent");
+    let count = bulk.recv(PATIENCE).expect("a number").reader().u64().expect("a number");
+    say(pair, &idle, &busy, count as f64 * BIG as f64 / began.elapsed().as_secs_f64() / 1e6);
+}
+
+/// `echo` and `drain` of ours.
+fn serve(node: &Node) {
+    let [echo, drain] = ["echo", "drain"].map(|name| {
+        let mailbox = node.mailbox(Default::default()).expect("a mailbox");
+        mailbox.register(name).expect("a name");
+        mailbox
+    });
+    std::thread::spawn(move || {
+        while let Ok(message) = echo.recv(None) {
+            let mut reader = message.reader();
+            assert!(reader.tuple_of(2));
+            let to = reader.pid().expect("a pid");
+            let mut answer = Writer::new();
+            answer.tuple(2).atom("echo").binary(reader.binary().expect("a binary"));
+            let _ = echo.send(&Target::from(to), &answer.finish().expect("a term"), PATIENCE);
+        }
+    });
+    std::thread::spawn(move || {
+        while let Ok(message) = drain.recv(None) {
+            let mut reader = message.reader();
+            if reader.tuple_of(2) && reader.skip() {
+                let to = reader.pid().expect("a pid");
+                let _ = drain.send(&Target::from(to), &term("done"), PATIENCE);
+            }
+        }
+    });
 }
 
 fn beside(port: u16) {
-    const SIZE: usize = 64 << 20;
-    const COUNT: usize = 16;
-    let nodes = ["ours", "bystander"].map(|name| Node::start(config(name, port)).expect("a node"));
-    // The second one shows what the machine and the BEAM make of it: they have no queue in common.
-    let callers = [("", &nodes[0]), (" over a connection of its own", &nodes[1])]
-        .map(|(whose, node)| (whose, node.mailbox(Default::default()).expect("a mailbox")));
-    let sender = nodes[0].mailbox(Default::default()).expect("a mailbox");
-    let idle = echo(&callers[0].1, &mut |count| count >= 3_000);
-    println!("echo of 1 kB, idle: median {:.0} us, p99 {:.0} us", idle.0, idle.1);
-    let mut big = Writer::with_capacity(SIZE + 5);
-    big.binary(&vec![1; SIZE]);
-    let big = big.finish().expect("a term");
-    for (whose, caller) in &callers {
-        announce(&sender, &at("big"), COUNT);
-        let began = Instant::now();
-        std::thread::scope(|scope| {
-            let transfer = scope.spawn(|| {
-                for _ in 0..COUNT {
-                    sender.send(&at("big"), &big, PATIENCE).expect("sent");
-                }
-                sender.recv(PATIENCE).expect("done");
-                began.elapsed()
-            });
-            let busy = echo(caller, &mut |_| transfer.is_finished());
-            let rate = (COUNT * SIZE) as f64 / transfer.join().expect("sent").as_secs_f64() / 1e6;
-            println!(
-                "beside 1 GiB at {rate:.0} MB/s{whose}: median {:.0} us, p99 {:.0} us, {:.1} x the idle p99",
-                busy.0,
-                busy.1,
-                busy.1 / idle.1
-            );
-        });
-    }
+    const PEER: &str = "beam@localhost";
+    let node = Node::start(config("ours", port)).expect("a node");
+    serve(&node);
+    let exe = std::env::current_exe().expect("this program");
+    let _twin = run(Command::new(exe).args(["twin", &port.to_string()]));
+    let _other = beam("other@localhost", port);
+    let mailbox = node.mailbox(Default::default()).expect("a mailbox");
+    let ours_asks =
+        |to: &'static str| move |from: &Mailbox| echo(from, &Target::name_node("echo", to).expect("names"));
+    let beam_asks = |node: &'static str, to: &'static str| move |from: &Mailbox| echo_of_beam(from, node, to);
+    beside_ours("ours to a BEAM, we ask", &node, PEER, &ours_asks(PEER));
+    beside_ours("ours to a BEAM, it asks", &node, PEER, &beam_asks(PEER, "ours@localhost"));
+    beside_ours("ours to ours", &node, "twin@localhost", &ours_asks("twin@localhost"));
+    beside_beam("a BEAM to ours, we ask", &mailbox, PEER, "ours@localhost", &ours_asks(PEER));
+    beside_beam(
+        "a BEAM to ours, it asks",
+        &mailbox,
+        PEER,
+        "ours@localhost",
+        &beam_asks(PEER, "ours@localhost"),
+    );
+    beside_beam("a BEAM to a BEAM", &mailbox, "other@localhost", PEER, &beam_asks("other@localhost", PEER));
+}
+
+/// The other one of ours, in a process of its own.
+fn twin(port: u16) {
+    let node = Node::start(config("twin", port)).expect("a node");
+    serve(&node);
+    println!("ready");
+    let _ = std::io::stdin().read_line(&mut String::new());
 }
 
 /// CPU time and memory of this process.
@@ -259,8 +366,11 @@ fn spawn(port: u16) {
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    if let Some(port) = args.iter().skip_while(|arg| *arg != "leaves").nth(1) {
-        return leaves(port.parse().expect("a port"));
+    let parts: [(&str, fn(u16)); 2] = [("leaves", leaves), ("twin", twin)];
+    for (name, part) in parts {
+        if let Some(port) = args.iter().skip_while(|arg| *arg != name).nth(1) {
+            return part(port.parse().expect("a port"));
+        }
     }
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = free.local_addr().expect("its number").port();

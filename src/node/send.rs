@@ -204,6 +204,11 @@ impl Inner {
                 Progress::Done => return Ok(()),
                 Progress::Room => self.runtime.wait(room, deadline, true),
                 Progress::Kernel => self.runtime.wait(link.kernel(), deadline, true),
+                Progress::Later(turn) => {
+                    let turn = deadline.map_or(turn, |deadline| turn.min(deadline));
+                    self.runtime.pause(turn);
+                    deadline.is_none_or(|deadline| turn < deadline).then_some(())
+                }
             };
             if waited.is_none() {
                 return Ok(());

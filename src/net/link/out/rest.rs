@@ -36,6 +36,8 @@ pub(crate) enum Progress {
     Room,
     /// Go on when the kernel takes more: until then nobody else writes.
     Kernel,
+    /// Go on then; only for a caller who stays.
+    Later(Instant),
 }
 
 impl Rest<'_> {
@@ -46,22 +48,28 @@ impl Rest<'_> {
         let link = self.link;
         let mut out = link.out.lock();
         while !out.closed && (self.held.is_some() || link.is_idle(&out)) {
+            let now = Instant::now();
+            if self.held.is_none() {
+                if let Some(turn) = out.pace.turn(now) {
+                    return Ok(self.later(&mut out, turn, stays));
+                }
+            }
             out.in_batch = 0;
-            link.pace(&mut out);
+            link.adapt(&mut out, now);
             // Others wait for the packet that has begun to leave, not for more.
-            let most = match (out.buffer.is_empty(), out.fast) {
-                (true, true) => SLICES,
-                (true, false) => (out.ahead / FRAGMENT).clamp(1, SLICES),
-                (false, _) => 1,
+            let most = match out.buffer.is_empty() {
+                true => out.pace.fragments(self.size(), SLICES, now),
+                false => 1,
             };
             out.writing = true;
             drop(out);
             let (packets, sent, blocked) = self.write_slices(most);
             out = link.out.lock();
             out.packets += packets;
-            out.taken += sent;
+            out.pace.take(sent, now);
             if blocked && !out.closed {
-                out.measure(Instant::now());
+                out.pace.measure(Instant::now());
+                link.suit(&mut out);
                 if stays {
                     out.in_batch = self.begun();
                     return Ok(Progress::Kernel);
@@ -91,26 +99,52 @@ impl Rest<'_> {
             self.held = None;
             return Err(link.lost());
         }
-        link.pace(&mut out);
+        let now = Instant::now();
+        link.adapt(&mut out, now);
+        let mut turn = None;
         if let Some(fragments) = &mut self.fragments {
-            while out.waiting() < out.ahead {
-                out.make_room(fragments.next_part())?;
+            while out.waiting() < out.pace.ahead() {
+                turn = out.pace.turn(now);
+                if turn.is_some() {
+                    break;
+                }
+                let part = fragments.next_part();
+                out.make_room(part)?;
+                out.pace.spend(part, now);
                 if !fragments.write_next(&mut out.buffer) {
                     break;
                 }
             }
         }
         out.packets += 1;
-        let done = self.is_done(&mut out);
+        let progress = match (self.is_done(&mut out), turn) {
+            (true, _) => Progress::Done,
+            (false, Some(turn)) => self.later(&mut out, turn, stays),
+            (false, None) => Progress::Room,
+        };
         link.push_now(out);
-        Ok(if done { Progress::Done } else { Progress::Room })
+        Ok(progress)
+    }
+
+    /// Others have their turn first.
+    fn later(&self, out: &mut Out, turn: Instant, stays: bool) -> Progress {
+        if stays {
+            return Progress::Later(turn);
+        }
+        self.link.wake_at(out, turn);
+        Progress::Room
+    }
+
+    /// Bytes of the payload in the next packet.
+    fn size(&self) -> usize {
+        self.fragments.as_ref().map_or(FRAGMENT, Fragmenter::next_part)
     }
 
     /// Whether nothing is left; the sender's signals may follow then.
     fn is_done(&mut self, out: &mut Out) -> bool {
         let done = self.nothing_left();
         if done {
-            out.filled = None;
+            out.pace.finish();
             self.link.whole(out, self.from.take());
         }
         done
