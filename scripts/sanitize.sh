@@ -256,26 +256,87 @@ part_valgrind() {
   broken_c >"$OUT/broken.c"
   ${CC:-cc} -g -w "$OUT/broken.c" -o "$OUT/broken-plain" -lpthread
   check "valgrind: a read of nothing is reported" reports "uninitialised" limited $tool "$OUT/broken-plain" uninitialised
-  check "valgrind: examples" scripts/examples.sh c
-  check "valgrind: ping_pong asks ping_pong" pair "$tool" "build/examples/c/ping_pong" "build/examples/c/ping_pong"
-  check "valgrind: calc asks calc" pair "$tool" "build/examples/c/calc" "build/examples/c/calc"
-  check "valgrind: console writes on console" pair "$tool" "build/examples/c/console" "build/examples/c/console"
+  check "valgrind: examples" scripts/examples.sh c ei
+  check "valgrind: ping_pong asks ping_pong" pair "$tool" ping_pong "" "--ping $VG_SERVER"
+  check "valgrind: calc asks calc" pair "$tool" calc "" "--ping $VG_SERVER"
+  check "valgrind: console writes on console" pair "$tool" console "" "--ping $VG_SERVER"
+  if [ "$mode" = short ]; then
+    say "left to the long form: the other examples"
+    return
+  fi
+  check "valgrind: chat talks to chat" pair "$tool" chat "" "--to $VG_SERVER --say hello"
+  check "valgrind: a filter_service is asked by its name" pair "$tool" filter_service --visible "--visible --to $VG_SERVER --say"
+  check "valgrind: pubsub broadcasts to pubsub" pair "$tool" pubsub "" "--to $VG_SERVER --say hello"
+  check "valgrind: kv asks kv" buckets "$tool"
+  if have erl; then
+    check "valgrind: spawn_link and ei_client with a BEAM" with_beam "$tool"
+  else
+    skip "valgrind: spawn_link, ei_client" "no Erlang on this machine"
+  fi
 }
+VG_SERVER=vg_server@localhost
 
-# pair TOOL SERVER CLIENT: both under the tool; the server is asked to end, and both must end well.
-pair() {
-  local tool=$1 server=$2 client=$3 ready=$OUT/ready status=0
+# serve TOOL NAME ARGUMENTS...: an example under the tool, which says on a line when it is up. Its process is `server`.
+serve() {
+  local tool=$1 name=$2 program=$3 ready
+  shift 3
+  ready=$OUT/ready.$name
   rm -f "$ready" && mkfifo "$ready"
   # Not the function: what is asked to end must be `timeout`, which passes it on.
-  timeout --kill-after=10 "$PROGRAM_LIMIT" $tool "$server" --name vg_server@localhost --cookie ck >"$ready" &
-  local pid=$!
-  exec 7<"$ready"
-  # Its first line says that it is up.
-  IFS= read -r -t 60 _ <&7 || status=1
-  limited $tool "$client" --name vg_client@localhost --cookie ck --ping vg_server@localhost || status=1
-  kill -TERM "$pid"
-  wait "$pid" || status=1
-  exec 7<&-
+  # shellcheck disable=SC2086
+  timeout --kill-after=10 "$PROGRAM_LIMIT" $tool "build/examples/c/$program" --name "$name@localhost" --cookie ck "$@" >"$ready" &
+  server=$!
+  exec {line}<>"$ready"
+  IFS= read -r -t 60 -u "$line" _
+}
+# Asks it to end, which it must do well.
+end() { kill -TERM "$1" && wait "$1"; }
+
+# pair TOOL PROGRAM SERVER-ARGUMENTS CLIENT-ARGUMENTS: both sides of an example.
+pair() {
+  local tool=$1 program=$2 status=0 server line
+  # shellcheck disable=SC2086
+  serve "$tool" vg_server "$program" $3 || status=1
+  # shellcheck disable=SC2086
+  limited $tool "build/examples/c/$program" --name vg_client@localhost --cookie ck $4 || status=1
+  end "$server" || status=1
+  return $status
+}
+
+# Two nodes that hold the buckets of one table; what is asked of one is held by the other.
+buckets() {
+  local tool=$1 status=0 port server line foo bar answer
+  port=$(free_port)
+  serve "$tool" foo kv --table examples/kv.conf --port "$port" || status=1
+  foo=$server
+  serve "$tool" bar kv --table examples/kv.conf || status=1
+  bar=$server
+  exec 8<>"/dev/tcp/127.0.0.1/$port"
+  for word in "CREATE shopping" "PUT shopping milk 1" "GET shopping milk"; do
+    printf '%s\r\n' "$word" >&8
+    IFS= read -r -t 60 answer <&8 && say "$word: $answer"
+  done
+  [[ $answer == 1* ]] || status=1
+  exec 8>&-
+  end "$foo" || status=1
+  end "$bar" || status=1
+  return $status
+}
+
+# The examples that ask a BEAM for something: IO.puts, of which there is a stand-in without Elixir; lists:seq and a name.
+with_beam() {
+  local tool=$1 status=0 beam line
+  exec {line}< <(exec erl -noinput -sname vg_beam@localhost -setcookie ck -eval "
+    {ok, Tokens, _} = erl_scan:string(\"-module('Elixir.IO'). -export([puts/1]). puts(T) -> io:put_chars(T).\"),
+    Split = fun S([]) -> []; S(Ts) -> {F, [D | R]} = lists:splitwith(fun(T) -> element(1, T) =/= dot end, Ts), [F ++ [D] | S(R)] end,
+    {ok, M, B} = compile:forms([element(2, erl_parse:parse_form(F)) || F <- Split(Tokens)]), code:load_binary(M, [], B),
+    register(echo, spawn(fun F() -> receive {hello, P} -> P ! hello, F() end end)), io:format(\"up~n\").")
+  beam=$!
+  IFS= read -r -t 60 -u "$line" _ || status=1
+  limited $tool build/examples/c/ei_client vg_beam@localhost ck echo || status=1
+  limited $tool build/examples/c/spawn_link --name vg_client@localhost --cookie ck --ping vg_beam@localhost || status=1
+  kill "$beam"
+  exec {line}<&-
   return $status
 }
 

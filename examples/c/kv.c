@@ -65,18 +65,44 @@ static int32_t bucket_call(erln_mailbox box, erln_msg *msg, erln_reader *request
     return ERLN_HANDLED;
 }
 
-// A new process on a thread of its own. It lives as long as the node.
-static bool start_bucket(erln_pid *pid) {
-    struct running *running = malloc(sizeof *running);
+// A bucket's process has a thread of its own, and lives as long as the node.
+struct bucket_process {
+    struct running running;
+    struct bucket bucket;
     pthread_t thread;
-    running->server = erln_server_new(calloc(1, sizeof(struct bucket)));
+    struct bucket_process *next;
+};
+
+// Only the registry's one thread adds to them; main looks when that has ended.
+static struct bucket_process *processes;
+
+static bool start_bucket(erln_pid *pid) {
+    struct bucket_process *process = calloc(1, sizeof *process);
+    struct running *running = &process->running;
+    running->server = erln_server_new(&process->bucket);
     if (erln_server_on_call(running->server, bucket_call) != ERLN_OK ||
         erln_mailbox_open(node, NULL, NULL, &running->box) != ERLN_OK || erln_mailbox_pid(running->box, pid) != ERLN_OK ||
-        pthread_create(&thread, NULL, run, running) != 0) {
+        pthread_create(&process->thread, NULL, run, running) != 0) {
+        erln_server_free(running->server);
+        free(process);
         return false;
     }
-    pthread_detach(thread);
+    process->next = processes;
+    processes = process;
     return true;
+}
+
+static void end_buckets(void) {
+    for (struct bucket_process *process = processes, *next; process != NULL; process = next) {
+        next = process->next;
+        pthread_join(process->thread, NULL);
+        erln_server_free(process->running.server);
+        for (struct pair *pair = process->bucket.pairs, *after; pair != NULL; pair = after) {
+            after = pair->next;
+            free(pair);
+        }
+        free(process);
+    }
 }
 
 // --------------------------------------------------------------------------------------------------------------- registry
@@ -154,7 +180,7 @@ int main(int argc, char **argv) {
     struct options options = options_of(argc, argv);
     struct running registry = {erln_server_new(&entries), {0}}, functions = {erln_server_new(NULL), {0}};
     erln_mailbox supervisor;
-    pthread_t thread;
+    pthread_t threads[THREADS + 1];
     read_table(chosen.table, chosen.env);
     watch_signals();
     node = start_node(options);
@@ -174,12 +200,15 @@ int main(int argc, char **argv) {
     must(erln_task_supervise(supervisor, 0, 3, 5));
 
     for (int n = 0; n <= THREADS; n++) {
-        if (pthread_create(&thread, NULL, run, n == 0 ? &registry : &functions) != 0) return 1;
-        pthread_detach(thread);
+        if (pthread_create(&threads[n], NULL, run, n == 0 ? &registry : &functions) != 0) return 1;
     }
     if (chosen.port >= 0) start_front(chosen.port);
     say_ready(node);
     wait_for_end();
     must(erln_node_stop(node));
+    for (int n = 0; n <= THREADS; n++) pthread_join(threads[n], NULL);
+    end_buckets();
+    erln_server_free(registry.server);
+    erln_server_free(functions.server);
     return 0;
 }
