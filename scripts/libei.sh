@@ -37,7 +37,9 @@ fi
 
 stage() { cp "$1" "$2.new" && mv -f "$2.new" "$2"; }
 rm -f "$work/libei.a"
-ar rcs "$work/libei.a" "$work/ei.o"
+# Weak, so that a program may have a function of its own by one of the names, as with an archive of many small objects.
+objcopy --weaken-symbols="$names" "$work/ei.o" "$work/ei_weak.o"
+ar rcs "$work/libei.a" "$work/ei_weak.o"
 stage "$work/libei.a" "$out/libei.a"
 # Programs without threads ask for this name; the same object serves them.
 stage "$work/libei.a" "$out/libei_st.a"

@@ -223,7 +223,7 @@ part_address() {
   check "address: ei decode" limited "$OUT/ei-decode-address" tests/ei/terms.txt
   check "address: ei decode of broken terms" limited "$OUT/ei-decode-address" tests/ei/terms.txt broken
   # The generated misuses, all that have an answer: the test writes the program and their numbers.
-  check "address: cases of ei misuse" limited cargo test --test ei misuse
+  check "address: cases of ei misuse" timeout --kill-after=10 "$CARGO_LIMIT" cargo test --test ei misuse
   check "address: link ei misuse" link address "$runtime" "$TARGET/tmp/ei/misuse.c" "$OUT/ei-misuse-address" "$OUT/libei-address.a" -w -D_REENTRANT -Itests/ei $undefined
   ASAN_OPTIONS="$ASAN_OPTIONS:allocator_may_return_null=1" check "address: ei misuse" limited "$OUT/ei-misuse-address" "$TARGET/tmp/ei/misuse.cases"
 }

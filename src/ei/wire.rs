@@ -3,8 +3,12 @@
 //! The functions of the C library get a pointer and an index, never a length, so bounds are the caller's promise.
 //! Everything here is inlined into a function that states that promise.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m256i, _mm256_loadu_si256, _mm256_storeu_si256};
 use std::ffi::{c_char, c_int};
 use std::ptr;
+#[cfg(target_arch = "x86_64")]
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The place `index` bytes into a buffer; computes without touching it, so a null buffer is fine.
 ///
@@ -229,6 +233,80 @@ pub unsafe fn move_bytes(to: *mut u8, from: *const u8, len: usize) {
             copy(to, from, len);
         }
     }
+}
+
+/// [`move_bytes`] as the last step of a function that succeeds: 0.
+///
+/// # Safety
+/// As [`move_bytes`].
+#[inline(always)]
+pub unsafe fn move_last(to: *mut u8, from: *const u8, len: usize) -> c_int {
+    if len <= FEW {
+        // SAFETY: the caller's promise; `copy` loads before it stores.
+        unsafe { copy(to, from, len) };
+        return 0;
+    }
+    #[cfg(target_arch = "x86_64")]
+    if len <= WIDE {
+        // SAFETY: the place holds nothing but such functions. The caller's promise.
+        return unsafe { std::mem::transmute::<*mut (), Move>(MOVE.load(Ordering::Relaxed))(to, from, len) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { ptr::copy(from, to, len) };
+    0
+}
+
+/// What eight registers of 32 bytes hold.
+#[cfg(target_arch = "x86_64")]
+const WIDE: usize = 256;
+
+#[cfg(target_arch = "x86_64")]
+type Move = unsafe fn(*mut u8, *const u8, usize) -> c_int;
+
+/// How this processor moves up to [`WIDE`] bytes; found out at the first time.
+#[cfg(target_arch = "x86_64")]
+static MOVE: AtomicPtr<()> = AtomicPtr::new(move_first as *mut ());
+
+#[cfg(target_arch = "x86_64")]
+#[cold]
+unsafe fn move_first(to: *mut u8, from: *const u8, len: usize) -> c_int {
+    let found: Move = if std::arch::is_x86_feature_detected!("avx") { move_wide } else { move_plain };
+    MOVE.store(found as *mut (), Ordering::Relaxed);
+    // SAFETY: the caller's promise; the processor has the registers that were asked for.
+    unsafe { found(to, from, len) }
+}
+
+#[cfg(target_arch = "x86_64")]
+unsafe fn move_plain(to: *mut u8, from: *const u8, len: usize) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { ptr::copy(from, to, len) };
+    0
+}
+
+/// Copies more than [`FEW`] and up to [`WIDE`] bytes between places that may overlap: everything is read before anything is
+/// written.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx")]
+unsafe fn move_wide(to: *mut u8, from: *const u8, len: usize) -> c_int {
+    // SAFETY: every access stays within `len` bytes; overlapping moves cover the odd lengths.
+    unsafe {
+        let end = len - 32;
+        let take = |at: usize| _mm256_loadu_si256(from.add(at).cast());
+        let put = |at: usize, what: __m256i| _mm256_storeu_si256(to.add(at).cast(), what);
+        let outer = [take(0), take(32), take(end - 32), take(end)];
+        if len > 128 {
+            let inner = [take(64), take(96), take(end - 96), take(end - 64)];
+            put(64, inner[0]);
+            put(96, inner[1]);
+            put(end - 96, inner[2]);
+            put(end - 64, inner[3]);
+        }
+        put(0, outer[0]);
+        put(32, outer[1]);
+        put(end - 32, outer[2]);
+        put(end, outer[3]);
+    }
+    0
 }
 
 /// The length of a C string, looking at no more than `limit` bytes.

@@ -146,10 +146,10 @@ unsafe fn grow(x: *mut ei_x_buff, needed: i64) -> bool {
 /// # Safety
 /// `x` is a buffer as in `ei_x_free`.
 #[inline(always)]
-pub unsafe fn place(x: *mut ei_x_buff, room: c_int) -> *mut u8 {
+pub unsafe fn place(x: *mut ei_x_buff, room: i64) -> *mut u8 {
     // SAFETY: the caller's promise; the index lies within the buffer.
     unsafe {
-        let left = (*x).buffsz.wrapping_sub((*x).index).wrapping_sub(extra());
+        let left = i64::from((*x).buffsz) - i64::from((*x).index) - i64::from(extra());
         if left < room || (*x).buff.is_null() {
             return ptr::null_mut();
         }
@@ -168,7 +168,7 @@ pub unsafe fn make_place(x: *mut ei_x_buff, room: c_int) -> *mut u8 {
         if needed + i64::from(extra()) > i64::from((*x).buffsz) && !grow(x, needed) {
             return ptr::null_mut();
         }
-        place(x, room)
+        place(x, i64::from(room))
     }
 }
 
@@ -193,7 +193,7 @@ pub unsafe extern "C" fn ei_x_append_buf(x: *mut ei_x_buff, buf: *const c_char, 
     };
     // SAFETY: the caller's promise, and room was made before the copy.
     unsafe {
-        let to = place(x, len);
+        let to = place(x, i64::from(len));
         if to.is_null() {
             return append_more(x, buf, len);
         }

@@ -62,6 +62,11 @@ fn every_name_is_there() {
 }
 
 #[test]
+fn a_program_may_have_functions_by_the_same_names() {
+    compare("own", "own.c", &[], &[]);
+}
+
+#[test]
 fn a_polling_server_with_sending_threads_loses_nothing() {
     compare("select", "select.c", &[], &[]);
 }
@@ -100,6 +105,10 @@ fn a_static_node_stays_small() {
         .output()
         .expect("cc");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    // And works: nobody listens on that port of epmd, and it says so.
+    let out = Command::new(&program).args(["static", "ck"]).env("ERL_EPMD_PORT", "1").output().unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(1) && said.contains("ei_publish failed"), "{} {said}", out.status);
     let size = |path: &Path| std::fs::metadata(path).unwrap().len();
     assert!(size(&program) < 1536 * 1024, "the static node has {} bytes", size(&program));
     let shared = size(&ours().join("libei.so"));

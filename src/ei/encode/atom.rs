@@ -229,7 +229,7 @@ impl Atom {
         // SAFETY: the C caller promises a live buffer and readable text.
         unsafe {
             if self.is_short() {
-                let to = place(x, 2 + self.len() as c_int);
+                let to = place(x, 2 + self.len() as i64);
                 if !to.is_null() {
                     if let Some(done) = self.write_short(to, &raw mut (*x).index) {
                         return done;

@@ -1,9 +1,9 @@
 //! Binaries and bit strings.
 
 use super::super::abi::{ei_x_buff, tag};
-use super::super::wire::{be64, move_bytes, put32, put64, put8};
+use super::super::wire::{be64, move_bytes, move_last, put32, put64, put8};
 use super::super::xbuff::place;
-use super::{flat, grown, Item};
+use super::{after_growing, flat, grown, Item};
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::ptr;
 
@@ -175,21 +175,26 @@ pub unsafe extern "C" fn ei_encode_binary(
 /// `x` is a live buffer and `len` bytes are readable at `s`.
 #[no_mangle]
 pub unsafe extern "C" fn ei_x_encode_binary(x: *mut ei_x_buff, s: *const c_void, len: c_int) -> c_int {
-    let item = Binary { bytes: s.cast(), len: c_long::from(len) };
-    // SAFETY: the caller's promise.
+    let size = len as u32 as usize;
+    // SAFETY: the caller's promise. A negative length is one that never fits.
     unsafe {
-        let Some(room) = item.room() else {
-            return -1;
-        };
-        let to = place(x, room as c_int);
+        let room = 5 + size;
+        let to = place(x, room as i64);
         if to.is_null() {
-            return item.grown_more(x);
+            return binary_more(x, s, size);
         }
         (*x).index += room as c_int;
         // Last, so that nothing has to survive the call.
-        item.write(to);
+        move_last(put32(put8(to, tag::BINARY), size as u32), s.cast(), size)
     }
-    0
+}
+
+/// [`ei_x_encode_binary`] when there is too little room.
+#[cold]
+#[inline(never)]
+unsafe fn binary_more(x: *mut ei_x_buff, s: *const c_void, size: usize) -> c_int {
+    // SAFETY: as there.
+    unsafe { after_growing(x, Binary { bytes: s.cast(), len: size as c_long }) }
 }
 
 /// Encodes `bits` bits that start `bitoffs` bits after `p`.

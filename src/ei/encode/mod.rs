@@ -55,9 +55,9 @@ pub(crate) trait Item: Copy {
     /// As `grown`.
     #[cold]
     #[inline(never)]
-    unsafe fn grown_more(self, x: *mut ei_x_buff) -> c_int {
+    unsafe fn grown_more(x: *mut ei_x_buff, item: Self) -> c_int {
         // SAFETY: the caller's promise.
-        unsafe { after_growing(x, self) }
+        unsafe { after_growing(x, item) }
     }
 }
 
@@ -90,12 +90,12 @@ pub(crate) unsafe fn flat<I: Item>(buf: *mut c_char, index: *mut c_int, item: I)
 pub(crate) unsafe fn grown<I: Item>(x: *mut ei_x_buff, item: I) -> c_int {
     // SAFETY: the C caller promises a live buffer and valid arguments.
     unsafe {
-        let Some(Ok(room)) = item.room().map(c_int::try_from) else {
+        let Some(room) = item.room() else {
             return -1;
         };
-        let start = place(x, room);
+        let start = place(x, room as i64);
         if start.is_null() {
-            return item.grown_more(x);
+            return I::grown_more(x, item);
         }
         put(x, start, item)
     }

@@ -53,7 +53,7 @@ impl Text {
         unsafe {
             match self.short() {
                 Some(short) => grown(x, short),
-                None => self.grown_more(x),
+                None => Self::grown_more(x, self),
             }
         }
     }
