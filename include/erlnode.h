@@ -1252,6 +1252,12 @@ erln_status erln_config_set_allow(erln_config *config,
 // Bytes that wait for one peer after which senders wait; 1 MiB unless set, as OTP's +zdbbl.
 erln_status erln_config_set_busy_limit(erln_config *config, size_t bytes);
 
+// Bytes of big messages (over 64 KiB) in a second to one peer while small ones are sent to it beside them, and for 100 ms after:
+// else those wait behind all that the peer has not read yet. 125 MiB unless set; 0 for as fast as the peer reads. Big messages
+// alone always leave so.
+erln_status erln_config_set_shared_rate(erln_config *config,
+                                        size_t bytes_per_second);
+
 // The largest message, in bytes, that is accepted from a peer; 257 MiB unless set (256 MB and what surrounds it).
 erln_status erln_config_set_max_message(erln_config *config,
                                         size_t bytes);

@@ -335,6 +335,20 @@ pub unsafe extern "C" fn erln_config_set_busy_limit(config: *mut erln_config, by
     })
 }
 
+/// Bytes of big messages (over 64 KiB) in a second to one peer while small ones are sent to it beside them, and for 100 ms after:
+/// else those wait behind all that the peer has not read yet. 125 MiB unless set; 0 for as fast as the peer reads. Big messages
+/// alone always leave so.
+#[no_mangle]
+pub unsafe extern "C" fn erln_config_set_shared_rate(
+    config: *mut erln_config,
+    bytes_per_second: usize,
+) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's config.
+        unsafe { set(config, |options| Ok(options.shared_rate(bytes_per_second))) }
+    })
+}
+
 /// The largest message, in bytes, that is accepted from a peer; 257 MiB unless set (256 MB and what surrounds it).
 #[no_mangle]
 pub unsafe extern "C" fn erln_config_set_max_message(config: *mut erln_config, bytes: usize) -> erln_status {

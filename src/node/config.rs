@@ -18,6 +18,9 @@ pub const DEFAULT_TICKTIME: Duration = Duration::from_secs(60);
 pub const DEFAULT_SETUP_TIME: Duration = Duration::from_secs(7);
 /// Bytes waiting for one peer after which senders wait; OTP's `+zdbbl` default.
 pub const DEFAULT_BUSY_LIMIT: usize = 1 << 20;
+/// Bytes of big messages in a second while somebody sends small ones beside them: a little more than a network of 1 Gbit/s carries,
+/// and a tenth of what a BEAM reads, so that the small ones do not wait for it.
+pub const DEFAULT_SHARED_RATE: usize = 125 << 20;
 /// Largest message taken: 256 MB and what surrounds it.
 pub const DEFAULT_MAX_MESSAGE: usize = 257 << 20;
 /// Bytes a mailbox holds before its policy takes effect.
@@ -93,6 +96,7 @@ pub struct Config {
     pub(crate) allow: Option<Vec<Atom>>,
     pub(crate) keep_connected: Vec<String>,
     pub(crate) busy_limit: usize,
+    pub(crate) shared_rate: usize,
     pub(crate) max_message: usize,
     pub(crate) mailbox_bytes: usize,
     pub(crate) atom_cache: bool,
@@ -126,6 +130,7 @@ impl Config {
             allow: None,
             keep_connected: Vec::new(),
             busy_limit: DEFAULT_BUSY_LIMIT,
+            shared_rate: DEFAULT_SHARED_RATE,
             max_message: DEFAULT_MAX_MESSAGE,
             mailbox_bytes: DEFAULT_MAILBOX_BYTES,
             atom_cache: true,
@@ -290,6 +295,14 @@ impl Config {
     /// Bytes waiting for one peer after which senders wait; default 1 MiB.
     pub fn busy_limit(mut self, bytes: usize) -> Config {
         self.busy_limit = bytes;
+        self
+    }
+
+    /// Bytes of big messages (over 64 KiB) in a second to one peer while small ones are sent to it beside them, and for 100 ms after:
+    /// else those wait behind all that the peer has not read yet. Default 125 MiB; 0 for as fast as the peer reads. Big messages
+    /// alone always leave so.
+    pub fn shared_rate(mut self, bytes_per_second: usize) -> Config {
+        self.shared_rate = bytes_per_second;
         self
     }
 

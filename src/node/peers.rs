@@ -366,6 +366,7 @@ impl Inner {
             flags: established.flags,
             census: self.census(entry, established.creation),
             busy_limit: self.config.busy_limit,
+            shared_rate: self.config.shared_rate,
             max_message: self.config.max_message,
             ticktime: self.ticks().0,
             patience: self.ticks().1,

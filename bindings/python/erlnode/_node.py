@@ -43,6 +43,7 @@ class Node(GlobalNames):
     is needed. ``ticktime`` (seconds of silence after which a peer is dead) must be the same in the whole cluster. Only
     nodes in ``allow`` may connect, if given. Limits in bytes: ``max_message`` (one that arrives), ``mailbox_bytes`` (all
     that wait), ``busy_limit`` (all that wait for a peer to read); ``atom_limit`` is how many different atoms one peer gets from us.
+    ``shared_rate`` is how many bytes of big messages a peer gets in a second while it gets small ones beside them (125 MiB; 0: any).
 
     A visible node is a member of the mesh: connecting it to one member connects it to all, and it has global names, unless
     ``connect_all`` is False. When it has lost a member that the others still have it leaves (``overlap="leave"``), tells them
@@ -83,6 +84,7 @@ class Node(GlobalNames):
         max_message: Optional[int] = None,
         mailbox_bytes: Optional[int] = None,
         busy_limit: Optional[int] = None,
+        shared_rate: Optional[int] = None,
         busy_wait: Optional[float] = None,
         atom_cache: Optional[bool] = None,
         atom_limit: Optional[int] = None,
@@ -110,6 +112,7 @@ class Node(GlobalNames):
             max_message=max_message,
             mailbox_bytes=mailbox_bytes,
             busy_limit=busy_limit,
+            shared_rate=shared_rate,
             busy_wait=busy_wait,
             atom_cache=atom_cache,
             atom_limit=atom_limit,

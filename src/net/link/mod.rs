@@ -119,6 +119,7 @@ pub(crate) struct LinkParams {
     /// The atoms that this life of the peer got on earlier connections.
     pub(crate) census: AtomCensus,
     pub(crate) busy_limit: usize,
+    pub(crate) shared_rate: usize,
     pub(crate) max_message: usize,
     pub(crate) ticktime: Duration,
     pub(crate) patience: Duration,
@@ -184,7 +185,7 @@ impl Link {
             patience_ms: AtomicU64::new(params.patience.as_millis() as u64),
             ticktime_changed: Notify::new(),
             tick_intensity: params.tick_intensity.max(4),
-            out: Mutex::new(Out::new(params.flags, params.census)),
+            out: Mutex::new(Out::new(params.flags, params.census, params.shared_rate)),
             write: Notify::new(),
             room: Notify::new(),
             received: AtomicU64::new(0),

@@ -65,7 +65,7 @@ pub(super) struct Out {
 }
 
 impl Out {
-    pub(super) fn new(flags: Flags, census: AtomCensus) -> Out {
+    pub(super) fn new(flags: Flags, census: AtomCensus, shared_rate: usize) -> Out {
         Out {
             encoder: PacketWriter::with_census(flags, census),
             buffer: Vec::new(),
@@ -80,7 +80,7 @@ impl Out {
             closed: false,
             unfinished: Vec::new(),
             delayed: Vec::new(),
-            pace: Pace::new(),
+            pace: Pace::new(shared_rate),
             alarm: false,
         }
     }

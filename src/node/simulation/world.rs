@@ -402,6 +402,7 @@ impl World {
             flags,
             census: AtomCensus::default(),
             busy_limit: BUSY_LIMIT,
+            shared_rate: 0,
             max_message: 1 << 20,
             ticktime: TICKTIME,
             patience: TICKTIME,

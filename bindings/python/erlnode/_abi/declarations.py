@@ -23,6 +23,7 @@ erln_status erln_config_set_setup_time(erln_config *config, uint32_t setup_ms);
 erln_status erln_config_set_auto_connect(erln_config *config, int32_t when);
 erln_status erln_config_set_allow(erln_config *config, const char *nodes);
 erln_status erln_config_set_busy_limit(erln_config *config, size_t bytes);
+erln_status erln_config_set_shared_rate(erln_config *config, size_t bytes_per_second);
 erln_status erln_config_set_busy_wait(erln_config *config, uint32_t microseconds);
 erln_status erln_config_set_max_message(erln_config *config, size_t bytes);
 erln_status erln_config_set_mailbox_bytes(erln_config *config, size_t bytes);

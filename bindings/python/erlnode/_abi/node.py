@@ -28,7 +28,7 @@ def configure(config: c_void_p, options: Any) -> None:
     for name in ("visible", "connect_all", "listen", "ipv6", "atom_cache"):
         if options.get(name) is not None:
             give(name, bool(options[name]))
-    for name in ("known_port", "busy_limit", "max_message", "mailbox_bytes", "atom_limit"):
+    for name in ("known_port", "busy_limit", "shared_rate", "max_message", "mailbox_bytes", "atom_limit"):
         if options.get(name) is not None:
             give(name, int(options[name]))
     for name in ("ticktime", "setup_time"):

@@ -30,10 +30,9 @@ const SLOW_MOMENTS: usize = 50;
 const MAX_WHOLE: usize = (1 << 20) + FRAGMENT;
 /// What others may have to wait for one packet: about what a BEAM takes to look after its processes.
 const MOMENT: Duration = Duration::from_millis(1);
-/// Fragments beside small messages, and how long each has: 131 MB/s, a little more than a network of 1 Gbit/s carries. A BEAM
-/// reads it in a tenth of that time, and small messages pass while it has nothing else to read.
+/// Fragments beside small messages. A BEAM reads one in a tenth of its turn, and small messages pass while it has nothing
+/// else to read.
 const SHARED_FRAGMENT: usize = FRAGMENT;
-const SHARED_TURN: Duration = Duration::from_micros(500);
 /// Turns that were missed by so much are caught up with.
 const SHARED_LATE: Duration = Duration::from_millis(2);
 /// So long after a small message the next one is expected.
@@ -57,6 +56,8 @@ pub(in crate::net::link) struct Pace {
     rate: usize,
     /// Bytes that the kernel may hold besides those on their way.
     hold: usize,
+    /// Bytes in a second while a big message is beside small ones; 0: any.
+    shared_rate: usize,
     /// When a small message was sent last while a big one was on its way.
     company: Option<Instant>,
     /// When the next fragment has its turn beside small messages.
@@ -64,7 +65,7 @@ pub(in crate::net::link) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new() -> Pace {
+    pub(super) fn new(shared_rate: usize) -> Pace {
         Pace {
             ahead: MIN_AHEAD,
             fast: false,
@@ -73,6 +74,7 @@ impl Pace {
             full: None,
             rate: 0,
             hold: MIN_HOLD,
+            shared_rate,
             company: None,
             turn: Instant::now(),
         }
@@ -172,7 +174,7 @@ impl Pace {
     }
 
     fn is_shared(&self, now: Instant) -> bool {
-        self.company.is_some_and(|last| now.saturating_duration_since(last) < COMPANY)
+        self.shared_rate > 0 && self.company.is_some_and(|last| now.saturating_duration_since(last) < COMPANY)
     }
 
     /// So many bytes of a big message leave.
@@ -184,7 +186,7 @@ impl Pace {
         // Turns say nothing of the peer.
         self.full = None;
         let late = now.checked_sub(SHARED_LATE).map_or(self.turn, |late| self.turn.max(late));
-        self.turn = late + SHARED_TURN.mul_f64(bytes as f64 / SHARED_FRAGMENT as f64);
+        self.turn = late + Duration::from_secs_f64(bytes as f64 / self.shared_rate as f64);
     }
 
     /// When more of it may, if not now.
@@ -197,9 +199,11 @@ impl Pace {
 mod tests {
     use super::*;
 
+    const RATE: usize = 130_000_000;
+
     /// One that has seen a peer take so many bytes in a millisecond.
     fn seen(rate: usize, now: Instant) -> Pace {
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(RATE);
         for step in 0..20 {
             let now = now + MOMENT * step;
             pace.adapt(0, now);
@@ -212,11 +216,11 @@ mod tests {
     #[test]
     fn fragments_are_what_the_peer_takes_in_a_while() {
         let now = Instant::now();
-        assert_eq!(Pace::new().fragment(now), UNKNOWN_FRAGMENT);
+        assert_eq!(Pace::new(RATE).fragment(now), UNKNOWN_FRAGMENT);
         assert_eq!(seen(1 << 10, now).fragment(now), FRAGMENT);
         assert!((FRAGMENT..BIG_FRAGMENT).contains(&seen(128 << 10, now).fragment(now)));
         assert_eq!(seen(4 << 20, now).fragment(now), BIG_FRAGMENT);
-        let mut slow = Pace::new();
+        let mut slow = Pace::new(RATE);
         for second in 0..20 {
             let now = now + Duration::from_secs(second);
             slow.adapt(0, now);
