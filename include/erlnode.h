@@ -2025,6 +2025,18 @@ erln_status erln_spawn_request(erln_mailbox mailbox,
                                uint32_t flags,
                                erln_ref *out);
 
+// As erln_spawn_request, with `options` instead of flags: one encoded list of those that erlang:spawn_request/5 takes, such as
+// `[link, {monitor, [{alias, reply_demonitor}]}, {priority, high}]`, but for `reply`, `reply_tag` and a monitor's `tag`.
+erln_status erln_spawn_request_opt(erln_mailbox mailbox,
+                                   const char *peer,
+                                   const char *module,
+                                   const char *function,
+                                   const uint8_t *args,
+                                   size_t len,
+                                   const uint8_t *options,
+                                   size_t options_len,
+                                   erln_ref *out);
+
 // The group leader of a mailbox: where output of processes it spawns goes. ERLN_ERR_NO_PROCESS while it has none.
 erln_status erln_mailbox_group_leader(erln_mailbox mailbox,
                                       erln_pid *out);

@@ -386,6 +386,39 @@ pub unsafe extern "C" fn erln_spawn_request(
     })
 }
 
+/// As erln_spawn_request, with `options` instead of flags: one encoded list of those that erlang:spawn_request/5 takes, such as
+/// `[link, {monitor, [{alias, reply_demonitor}]}, {priority, high}]`, but for `reply`, `reply_tag` and a monitor's `tag`.
+#[no_mangle]
+pub unsafe extern "C" fn erln_spawn_request_opt(
+    mailbox: erln_mailbox,
+    peer: *const c_char,
+    module: *const c_char,
+    function: *const c_char,
+    args: *const u8,
+    len: usize,
+    options: *const u8,
+    options_len: usize,
+    out: *mut erln_ref,
+) -> erln_status {
+    guard(|| {
+        // SAFETY: the caller's texts, bytes and output.
+        let (peer, module, function, args, options, out) = unsafe {
+            (
+                text(peer, "peer")?,
+                text(module, "module")?,
+                text(function, "function")?,
+                bytes(args, len, "args")?,
+                bytes(options, options_len, "options")?,
+                Out::new(out, "out")?,
+            )
+        };
+        let options = SpawnOptions::decode(options)?;
+        let reference = self::mailbox(mailbox)?.spawn_request(peer, module, function, args, options)?;
+        out.set(erln_ref::new(&reference)?);
+        Ok(())
+    })
+}
+
 /// The group leader of a mailbox: where output of processes it spawns goes. ERLN_ERR_NO_PROCESS while it has none.
 #[no_mangle]
 pub unsafe extern "C" fn erln_mailbox_group_leader(mailbox: erln_mailbox, out: *mut erln_pid) -> erln_status {

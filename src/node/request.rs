@@ -14,7 +14,7 @@ use crate::node::links::{finish, NORMAL};
 use crate::node::process::Process;
 use crate::node::send::Target;
 use crate::node::Inner;
-use crate::term::{Atom, Pid, Reader, Term, Writer};
+use crate::term::{Atom, Kind, Pid, Reader, Term, Writer};
 
 /// Most arguments that a BEAM's `apply/3` takes.
 const MAX_ARITY: u32 = 1_023;
@@ -53,6 +53,8 @@ pub struct Request {
     pub(crate) function: Atom,
     pub(crate) arity: u32,
     pub(crate) args: Bytes,
+    /// Whether `fun M:F/A` was applied, not `M:F`; a stack shows that.
+    by_fun: bool,
     pub(crate) leader: Arc<Pid>,
     pub(crate) caller: Pid,
 }
@@ -77,7 +79,8 @@ impl fmt::Debug for Request {
 impl Request {
     /// What `process` is to run.
     pub(crate) fn new(inner: &Arc<Inner>, process: Arc<Process>, asked: Asked) -> Request {
-        let Asked { kind, module, function, args, leader, caller } = asked.unwrapped();
+        let (asked, by_fun) = asked.unwrapped();
+        let Asked { kind, module, function, args, leader, caller } = asked;
         let arity = list_length(&args);
         Request {
             inner: inner.clone(),
@@ -87,6 +90,7 @@ impl Request {
             function,
             arity: arity.unwrap_or(NO_ARITY),
             args,
+            by_fun,
             leader,
             caller,
         }
@@ -217,10 +221,63 @@ impl Request {
 
     /// `{undef, [{M, F, Args, []}]}`, as an unknown function ends on a BEAM.
     pub(crate) fn undef(self) {
+        if let Some((reason, stack)) = self.refused_fun() {
+            let _ = self.fail(Class::Error, &reason, &stack);
+            return;
+        }
+        let by_fun = self.by_fun && matches!(self.kind, RequestKind::Call(_));
         let mut stack = Writer::new();
-        stack.list(1).tuple(4).atom_term(&self.module).atom_term(&self.function);
-        stack.raw_unchecked(&self.args).nil().nil();
+        stack.list(1 + usize::from(by_fun)).tuple(4).atom_term(&self.module).atom_term(&self.function);
+        stack.raw_unchecked(&self.args).nil();
+        if by_fun {
+            apply_frame(&mut stack);
+        }
+        stack.nil();
         let _ = self.fail(Class::Error, b"\x77\x05undef", &finish(stack));
+    }
+
+    /// Reason and stack with which a BEAM that lacks the code ends `erlang:apply(Fun, Args)`; `None` if that is not asked for.
+    fn refused_fun(&self) -> Option<(Bytes, Bytes)> {
+        if self.module != "erlang" || self.function != "apply" || self.arity != 2 {
+            return None;
+        }
+        let mut reader = Reader::new(&self.args);
+        reader.list()?;
+        let kind = reader.kind();
+        let (fun, args) = (reader.term_bytes()?, reader.term_bytes()?);
+        let arity = match kind {
+            Some(Kind::Export) => Reader::new(fun).export().map(|export| export.arity),
+            // Tag, four bytes of size, arity.
+            Some(Kind::Fun) => fun.get(5).copied(),
+            _ => None,
+        };
+        let (mut reason, mut stack) = (Writer::new(), Writer::new());
+        match (arity, list_length(args)) {
+            (_, None) => {
+                reason.atom("badarg");
+                stack.list(2).tuple(4).atom("erlang").atom("apply");
+                explained(stack.list(2).raw_unchecked(fun).raw_unchecked(args).nil());
+                apply_frame(&mut stack);
+            }
+            (None, Some(_)) => {
+                reason.tuple(2).atom("badfun").raw_unchecked(fun);
+                apply_frame(stack.list(1));
+            }
+            (Some(arity), Some(given)) if u32::from(arity) == given => {
+                reason.atom("undef");
+                let called = matches!(self.kind, RequestKind::Call(_));
+                stack.list(1 + usize::from(called)).tuple(3).raw_unchecked(fun).raw_unchecked(args).nil();
+                if called {
+                    apply_frame(&mut stack);
+                }
+            }
+            (Some(_), Some(_)) => {
+                reason.tuple(2).atom("badarity").tuple(2).raw_unchecked(fun).raw_unchecked(args);
+                apply_frame(stack.list(1));
+            }
+        }
+        stack.nil();
+        Some((finish(reason), finish(stack)))
     }
 
     /// `badarg` from a function of the emulator, which says so in the location, for callers that explain the error.
@@ -238,18 +295,22 @@ impl Request {
         }
         let mut reason = Writer::new();
         match (&self.kind, self.arity == NO_ARITY) {
-            (RequestKind::Call(_), true) => {
+            (kind, true) => {
+                let spawned = *kind == RequestKind::Spawn;
                 let mut stack = Writer::new();
-                stack.list(1).tuple(4).atom("erlang").atom("apply").list(3);
+                stack.list(1 + usize::from(spawned)).tuple(4).atom("erlang").atom("apply").list(3);
                 stack.atom_term(&self.module).atom_term(&self.function).raw_unchecked(&self.args);
-                explained(stack.nil()).nil();
+                explained(stack.nil());
+                if spawned {
+                    stack.tuple(4).atom("erts_internal").atom("dist_spawn_init").i64(1).nil();
+                }
+                stack.nil();
                 let _ = self.fail(Class::Error, b"\x77\x06badarg", &finish(stack));
                 return None;
             }
             (RequestKind::Call(tag), false) => {
                 reason.tuple(3).term(tag).atom("error").tuple(2).atom("erpc").atom("system_limit");
             }
-            (_, true) => drop(reason.atom("badarg")),
             (_, false) => drop(reason.atom("system_limit")),
         }
         let _ = self.end(finish(reason));
@@ -308,10 +369,12 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Takes `erpc`, `proc_lib` and `apply` off, as often as they are nested.
-    fn unwrapped(mut self) -> Asked {
+    /// Takes `erpc`, `proc_lib` and `apply` off, as often as they are nested; and whether a fun was the last.
+    fn unwrapped(mut self) -> (Asked, bool) {
+        let mut by_fun = false;
         for _ in 0..MAX_WRAPPERS {
             let Some(inner) = peel(&self) else { break };
+            by_fun = inner.by_fun;
             self = Asked {
                 kind: inner.kind,
                 module: inner.module,
@@ -320,7 +383,7 @@ impl Asked {
                 ..self
             };
         }
-        self
+        (self, by_fun)
     }
 }
 
@@ -330,6 +393,12 @@ struct Inside {
     module: Atom,
     function: Atom,
     args: Bytes,
+    by_fun: bool,
+}
+
+/// The stack's entry for the BEAM's own `apply/2`.
+fn apply_frame(stack: &mut Writer) {
+    stack.tuple(4).atom("erlang").atom("apply").i64(2).nil();
 }
 
 /// The place of an error that the emulator itself raised, from which callers find out what was wrong with the arguments.
@@ -382,13 +451,16 @@ fn peel(call: &Asked) -> Option<Inside> {
     let module = Atom::new(&reader.atom()?).ok()?;
     let function = Atom::new(&reader.atom()?).ok()?;
     let args = reader.term_bytes()?;
-    Some(Inside { kind, module, function, args: Bytes::from(copied(args)) })
+    Some(Inside { kind, module, function, args: Bytes::from(copied(args)), by_fun: false })
 }
 
-/// `fun M:F/A` applied to `args`; a closure stays what it was, for its code is not ours.
+/// `fun M:F/A` applied to `args`; a closure stays what it was, for its code is not ours, and so do arguments that do not fit.
 fn apply_fun(call: &Asked, mut fun: Reader<'_>, args: Option<&[u8]>) -> Option<Inside> {
     let export = fun.export()?;
     let (module, function) = (export.module, export.function);
-    let args = args.map(copied).map(Bytes::from).unwrap_or_else(|| Bytes::from_static(b"\x6a"));
-    Some(Inside { kind: call.kind.clone(), module, function, args })
+    let args = args.unwrap_or(b"\x6a");
+    if list_length(args) != Some(export.arity.into()) {
+        return None;
+    }
+    Some(Inside { kind: call.kind.clone(), module, function, args: Bytes::from(copied(args)), by_fun: true })
 }

@@ -150,15 +150,18 @@ impl Inner {
         let arity = list_length(args)
             .and_then(|arity| u8::try_from(arity).ok())
             .ok_or_else(|| Error::argument("the arguments are not a proper list of at most 255"))?;
-        let SpawnOptions { link, monitor, alias, leader, priority } = options;
+        let SpawnOptions { link, monitor, alias, leader, priority, more } = options;
         let reference = self.make_ref();
         let mut list = Writer::new();
-        list.list(usize::from(link) + usize::from(monitor));
+        list.list(usize::from(link) + usize::from(monitor) + more.len());
         if link {
             list.atom("link");
         }
         if monitor {
             list.atom("monitor");
+        }
+        for option in &more {
+            list.term(option);
         }
         list.nil();
         let from = self.pid_of(process);
@@ -282,26 +285,100 @@ pub struct SpawnOptions {
     /// Its DOWN, and its exit message if the mailbox traps exits, go before ordinary messages: `[priority]` in the options `link`
     /// and `monitor` of OTP 28. The other side need not know of it.
     pub priority: bool,
+    /// Further options for the other node, such as `{priority, high}`.
+    pub more: Vec<Term>,
 }
 
-/// `(link, monitor)` of an option list; `None` if it is not a list of options.
+impl SpawnOptions {
+    /// The options of one encoded list, as `erlang:spawn_request/5` takes them: `link`, `monitor`, `{link | monitor, Details}`
+    /// with `priority` and `{alias, Mode}`, and those of a BEAM's processes. The answer always comes, and as `spawn_reply`.
+    pub fn decode(list: &[u8]) -> Result<SpawnOptions> {
+        check_term(list)?;
+        let mut reader = Reader::new(list);
+        let mut options = SpawnOptions::default();
+        let count = reader.list().ok_or_else(|| Error::argument("the options are not a list"))?;
+        for _ in 0..count {
+            let mut one = Reader::new(reader.term_bytes().unwrap_or_default());
+            options.add(&mut one)?;
+        }
+        match reader.is_empty() || reader.nil() {
+            true => Ok(options),
+            false => Err(Error::argument("the options are not a proper list")),
+        }
+    }
+
+    fn add(&mut self, one: &mut Reader<'_>) -> Result<()> {
+        let whole = one.clone().term().unwrap_or_else(Term::nil);
+        let refused = || Error::argument(format!("{whole} is no option of a spawn"));
+        match option(&mut one.clone()).ok_or_else(refused)?.as_str() {
+            name @ ("link" | "monitor") => {
+                match name {
+                    "link" => self.link = true,
+                    _ => self.monitor = true,
+                }
+                if let Some([_, details]) = whole.as_tuple() {
+                    for detail in details.as_list().ok_or_else(refused)? {
+                        match (detail.is_atom("priority"), name) {
+                            (true, _) => self.priority = true,
+                            (false, "monitor") => self.alias = Some(alias_mode(detail).ok_or_else(refused)?),
+                            (false, _) => return Err(refused()),
+                        }
+                    }
+                }
+            }
+            _ => self.more.push(whole),
+        }
+        Ok(())
+    }
+}
+
+/// The mode in `{alias, Mode}`.
+fn alias_mode(detail: &Term) -> Option<AliasMode> {
+    let [name, mode] = detail.as_tuple()? else { return None };
+    name.is_atom("alias").then_some(())?;
+    match mode.as_atom()?.as_str() {
+        "explicit_unalias" => Some(AliasMode::Explicit),
+        "demonitor" => Some(AliasMode::Demonitor),
+        "reply_demonitor" => Some(AliasMode::ReplyDemonitor),
+        _ => None,
+    }
+}
+
+/// `(link, monitor)` of an option list; `None` if a BEAM would not take it.
 fn spawn_options(options: &[u8]) -> Option<(bool, bool)> {
     let mut reader = Reader::new(options);
     let (mut link, mut monitor) = (false, false);
-    let mut left = reader.list()?;
-    while left > 0 {
-        if reader.atom_is("link") {
-            link = true;
-        } else if reader.atom_is("monitor") {
-            monitor = true;
-        } else if reader.kind() == Some(Kind::Tuple) {
-            // Heap sizes and the like concern a BEAM only; releases to come may know more of them.
-            reader.skip();
-        } else {
-            return None;
+    for _ in 0..reader.list()? {
+        match option(&mut reader)?.as_str() {
+            "link" => link = true,
+            "monitor" => monitor = true,
+            // Heap sizes and the like concern a BEAM only.
+            _ => {}
         }
-        left -= 1;
     }
     // An empty list has no tail of its own.
     (reader.is_empty() || reader.nil()).then_some((link, monitor))
+}
+
+/// `link`, `monitor` or `{Name, Value}`: its name, if the value is one of those it may have.
+fn option(reader: &mut Reader<'_>) -> Option<String> {
+    if let Some(name) = reader.atom() {
+        return matches!(&*name, "link" | "monitor").then(|| name.into_owned());
+    }
+    reader.tuple_of(2).then_some(())?;
+    let name = reader.atom()?.into_owned();
+    let one_of =
+        |reader: &mut Reader<'_>, words: &[&str]| reader.atom().is_some_and(|word| words.contains(&&*word));
+    let fits = match name.as_str() {
+        "link" | "monitor" => matches!(reader.kind(), Some(Kind::List | Kind::Nil)) && reader.skip(),
+        "priority" => one_of(reader, &["low", "normal", "high", "max"]),
+        "message_queue_data" => one_of(reader, &["off_heap", "on_heap"]),
+        "async_dist" => one_of(reader, &["true", "false"]),
+        "max_heap_size" if reader.kind() == Some(Kind::Map) => reader.skip(),
+        "max_heap_size" | "min_heap_size" | "min_bin_vheap_size" | "fullsweep_after" | "scheduler" => {
+            reader.u64().is_some()
+        }
+        _ => false,
+    };
+    fits.then_some(name)
 }

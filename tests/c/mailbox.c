@@ -249,6 +249,16 @@ static void exports(erln_node a, erln_node b) {
     erln_pid pid;
     CHECK_STATUS(ERLN_ERR_ARGUMENT,
                  erln_spawn(client, "ffi_a@localhost", "calc", "add", list, sizeof list, 64, PATIENCE, &pid, NULL));
+    // With options, as an encoded list: [{monitor, [{alias, demonitor}]}, {priority, high}].
+    erln_writer *w = erln_writer_new();
+    erln_write(w, "[{monitor, [{alias, demonitor}]}, {priority, high}]");
+    CHECK_OK(erln_writer_finish(w, &args));
+    CHECK_OK(erln_spawn_request_opt(client, "ffi_a@localhost", "calc", "sub", list, sizeof list, args.ptr, args.len, &ref));
+    expect(client, "{spawn_reply, _, ok, _}");
+    expect(client, "{'DOWN', _, process, _, {undef, _}}");
+    CHECK_STATUS(ERLN_ERR_ARGUMENT, erln_spawn_request_opt(client, "ffi_a@localhost", "calc", "sub", list, sizeof list,
+                                                           list, sizeof list, &ref));
+    erln_writer_free(w);
     CHECK_OK(erln_unexport(a, "calc", "add", 2));
     CHECK_OK(erln_mailbox_close(client));
     CHECK_OK(erln_mailbox_close(server));

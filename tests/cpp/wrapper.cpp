@@ -125,6 +125,13 @@ static void nodes() {
     CHECK(client.task_await(task, patience_ms).match("{ok, ~i}", twice) && twice == 8);
     CHECK(status_of([&] { client.task_shutdown(task, patience_ms); }) == ERLN_ERR_ARGUMENT);
 
+    erlnode::Writer arguments, options;
+    arguments.write("[~i]", 4);
+    options.write("[monitor, {priority, high}]");
+    client.spawn_request(a.name(), "m", "nosuch", arguments.finish(), options.finish());
+    CHECK(client.receive(patience_ms)->match("{spawn_reply, _, ok, _}"));
+    CHECK(client.receive(patience_ms)->match("{'DOWN', _, process, _, {undef, _}}"));
+
     erlnode::Pending pending = client.call_begin({"server", a.name()}, "{add, ~i, ~i}", 20, 22);
     CHECK(!pending.wait(0));
     auto asked = box.receive(patience_ms);

@@ -11,9 +11,9 @@ use crate::support::{Beam, Cluster, PATIENCE};
 
 const ALEX: &str = "alex@localhost";
 const LINK: SpawnOptions =
-    SpawnOptions { link: true, monitor: false, alias: None, leader: None, priority: false };
+    SpawnOptions { link: true, monitor: false, alias: None, leader: None, priority: false, more: Vec::new() };
 const MONITOR: SpawnOptions =
-    SpawnOptions { link: false, monitor: true, alias: None, leader: None, priority: false };
+    SpawnOptions { link: false, monitor: true, alias: None, leader: None, priority: false, more: Vec::new() };
 
 /// A node of ours whose mailbox serves `Elixir.Kate` and `kate`, every function of any arity that is named here.
 fn kate(ours: &Node) -> Mailbox {
@@ -69,7 +69,7 @@ fn remote_captures_run_and_closures_say_why_they_do_not() {
     assert_eq!(alex.elixir("receive do {:DOWN, ^ref, :process, ^pid, reason} -> reason end"), ":normal");
     let reason = alex.elixir(
         "{pid, ref} = Node.spawn_monitor(:ours@localhost, fn -> Kate.say_name() end)
-         receive do {:DOWN, ^ref, :process, ^pid, {:undef, [{:erlang, :apply, [fun, []], _} | _]}} -> is_function(fun, 0) end",
+         receive do {:DOWN, ^ref, :process, ^pid, {:undef, [{fun, [], _} | _]}} -> is_function(fun, 0) end",
     );
     assert_eq!(reason, "true");
     assert_eq!(
@@ -260,6 +260,29 @@ fn a_spawn_request_of_ours_is_answered_before_its_end_and_to_nowhere_with_noconn
     for bad in ["a", "[1|2]", "{}"] {
         let refused = me.spawn_request(ALEX, "erlang", "exit", &encoded(bad), LINK);
         assert!(matches!(refused, Err(Error::Argument(_))), "{bad} is no list of arguments");
+    }
+}
+
+#[test]
+fn the_options_of_a_spawn_of_ours_reach_the_process_on_a_beam() {
+    let (_cluster, mut alex, ours, _kate) = pair();
+    alex.elixir(
+        "defmodule Odd do
+           def tell(pid), do: send(pid, Process.info(self(), [:priority, :message_queue_data]))
+         end",
+    );
+    let me = mailbox(&ours);
+    let options = "[monitor,{priority,high},{message_queue_data,off_heap},{min_heap_size,5000}]";
+    let options = SpawnOptions::decode(&encoded(options)).unwrap();
+    let mut args = Writer::new();
+    args.list(1).pid(&me.pid()).nil();
+    me.spawn(ALEX, "Elixir.Odd", "tell", &args.finish().unwrap(), options, Some(PATIENCE)).unwrap();
+    assert_eq!(next_text(&me), "[{priority,high},{message_queue_data,off_heap}]");
+    assert!(next_text(&me).ends_with(",normal}"));
+    for wrong in ["[nonsense]", "[{nonsense,1}]", "[{priority,1}]", "[{monitor,[{tag,x}]}]", "[link|x]", "x"]
+    {
+        let refused = SpawnOptions::decode(&encoded(wrong));
+        assert!(matches!(refused, Err(Error::Argument(_))), "{wrong}");
     }
 }
 

@@ -86,6 +86,15 @@ public:
                          flags, timeout_ms, &pid, nullptr));
         return pid;
     }
+    // Starts a function on a peer, with one encoded list of arguments and one of options as erlang:spawn_request/5 takes; the
+    // answer {spawn_reply, Ref, ok | error, Pid | Reason} arrives as a message.
+    erln_ref spawn_request(const std::string &peer, const std::string &module, const std::string &function,
+                           std::string_view args, std::string_view options) {
+        erln_ref ref;
+        check(erln_spawn_request_opt(box_, peer.c_str(), module.c_str(), function.c_str(), detail::octets(args),
+                                     args.size(), detail::octets(options), options.size(), &ref));
+        return ref;
+    }
     // Asks a server, as GenServer.call: auto reply = box.call({"calc", "a@host"}, 5000, "{add, ~i, ~i}", 1, 2).
     template <class... Values>
     Message call(const To &server, int timeout_ms, const char *format, const Values &...all) {

@@ -412,9 +412,20 @@ class Mailbox(GlobalLocks):
         link: bool = False,
         monitor: bool = False,
         priority: bool = False,
+        options: Sequence[Term] = (),
     ) -> Reference:
-        """`spawn` without waiting: ``(spawn_reply, reference, ok, pid)`` or ``(..., error, reason)`` arrives."""
+        """`spawn` without waiting: ``(spawn_reply, reference, ok, pid)`` or ``(..., error, reason)`` arrives.
+
+        ``options`` are further ones of ``erlang:spawn_request/5``, such as ``(Atom("priority"), Atom("high"))`` or
+        ``(Atom("monitor"), [(Atom("alias"), Atom("reply_demonitor"))])``, which makes the reference an alias.
+        """
         names = str(node), str(module), str(function)
+        if options:
+            details = [Atom("priority")] if priority else []
+            words = [(Atom(word), details) for word, on in (("link", link), ("monitor", monitor)) if on]
+            return _abi.spawn_request_opt(
+                self._handle, *names, _abi.encode(list(args)), _abi.encode([*words, *options])
+            )
         flags = _spawn_flags(link, monitor, priority)
         return _abi.spawn_request(self._handle, *names, _abi.encode(list(args)), flags)
 

@@ -313,6 +313,24 @@ class TwoNodes(unittest.TestCase):
             request.reply(1)
         self.assertEqual(self.box_a.receive(5, reference)[4], Atom("normal"))
 
+    def test_a_spawn_takes_the_options_of_spawn_request(self) -> None:
+        self.box_b.export("Elixir.Kate", "say_name", 0)
+        alias = Atom("monitor"), [(Atom("alias"), Atom("reply_demonitor"))]
+        options = [alias, (Atom("priority"), Atom("high"))]
+        reference = self.box_a.spawn_request(self.b.name, "Elixir.Kate", "say_name", link=True, options=options)
+        _, _, word, pid = self.box_a.receive(5, reference)
+        self.assertIs(word, Atom("ok"))
+        request = self.box_b.receive(5)
+        self.box_b.send(reference, "by alias")
+        self.assertEqual(self.box_a.receive(5), b"by alias")
+        self.box_b.send(reference, "too late: that was its one message")
+        self.box_a.trap_exit()
+        request.reply(1)
+        self.assertEqual(self.box_a.receive(5), (Atom("EXIT"), pid, Atom("normal")), "and its monitor went with it")
+        for wrong in ([Atom("nonsense")], [(Atom("priority"), 1)], [(Atom("reply_tag"), 1)]):
+            with self.assertRaises(ValueError):
+                self.box_a.spawn_request(self.b.name, "m", "f", options=wrong)
+
     def test_what_is_not_exported_is_undef(self) -> None:
         pid, reference = self.box_a.spawn(self.b.name, "os", "cmd", [[108, 115]], monitor=True, timeout=5)
         reason = self.box_a.receive(5, reference)[4]

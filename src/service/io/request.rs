@@ -153,7 +153,10 @@ fn put_call(reader: &mut Reader<'_>, encoding: Encoding) -> Option<Request> {
         let count = reader.list()?;
         match (function.as_ref(), count) {
             ("format" | "fwrite", 2) => {
-                let template = chars::read(reader, encoding)?;
+                let template = match reader.atom() {
+                    Some(atom) => atom.into_owned(),
+                    None => chars::read(reader, encoding)?,
+                };
                 let args = reader.term_bytes()?;
                 format::format(&template, args)
             }
@@ -237,6 +240,7 @@ mod tests {
             request(r#"{put_chars,unicode,io_lib,format,["~p ~s~n",[{a,1},"x"]]}"#),
             text("{a,1} x\n")
         );
+        assert_eq!(request("{put_chars,unicode,io_lib,format,['~w!',[a]]}"), text("a!"));
         assert_eq!(request(r#"{put_chars,unicode,io_lib,write,[[1,a]]}"#), text("[1,a]"));
         let bad = |term: &str| Request::BadPut(Term::parse(term).unwrap().to_bytes().unwrap().into());
         assert_eq!(request(r#"{put_chars,unicode,os,cmd,["ls"]}"#), bad("cmd"));

@@ -51,6 +51,20 @@ pub const ERPC: &[&str] = &[
     "begin {P, R} = spawn_monitor(PEER, cmp, value, []), receive {'DOWN', R, process, P, W} -> W end end",
     "spawn_monitor(PEER, cmp, value, [a | b])",
     "begin R = spawn_request(PEER, cmp, value, [x], [nonsense]), receive {spawn_reply, R, A, B} -> {A, B} end end",
+    "[begin R = spawn_request(PEER, cmp, hang, [], [O]), receive {spawn_reply, R, A, B} -> {A, B} end end || O <- \
+     [{nonsense, 1}, {a, b, c}, {priority, silly}, {priority, high}, {min_heap_size, x}, {min_heap_size, 100}, \
+      {max_heap_size, -1}, {max_heap_size, #{size => 0}}, {fullsweep_after, 1 bsl 70}, {scheduler, x}, \
+      {message_queue_data, x}, {message_queue_data, off_heap}]]",
+    "spawn_opt(PEER, cmp, value, [1], [{max_heap_size, silly}])",
+    "begin {P, R} = spawn_monitor(PEER, erlang, apply, [fun cmp:value/1, []]), receive {'DOWN', R, process, P, W} -> W end end",
+    "begin {P, R} = spawn_monitor(PEER, erlang, apply, [cmp, value, x]), receive {'DOWN', R, process, P, W} -> W end end",
+    "begin {P, R} = spawn_monitor(PEER, erlang, apply, [x, []]), receive {'DOWN', R, process, P, W} -> W end end",
+    "erpc:call(PEER, fun cmp:nosuch/0)",
+    "erpc:call(PEER, erlang, apply, [fun cmp:value/1, [1, 2]])",
+    "erpc:call(PEER, erlang, apply, [fun cmp:nosuch/2, [1, 2]])",
+    "erpc:call(PEER, erlang, apply, [fun cmp:nosuch/1, [1, 2]])",
+    "erpc:call(PEER, erlang, apply, [fun cmp:value/1, [1 | 2]])",
+    "erpc:call(PEER, erlang, apply, [x, []])",
 ];
 
 pub const RPC: &[&str] = &[
@@ -315,6 +329,10 @@ pub const ELIXIR: &[&str] = &[
     "Agent.get({:noagt, PEER}, Kernel, :+, [1])",
     "(pid = Node.spawn(PEER, :nomod, :nosuch, []); node(pid))",
     "({pid, ref} = Node.spawn_monitor(PEER, :nomod, :nosuch, [1]); receive do {:DOWN, ^ref, :process, ^pid, r} -> r end)",
+    "(defmodule(Lonely, do: (def f(x), do: fn y -> {x, y} end)); f = Lonely.f(1); \
+     for args <- [[2], [2, 3], [2 | 3]], do: ({pid, ref} = Node.spawn_monitor(PEER, :erlang, :apply, [f, args]); \
+     receive do {:DOWN, ^ref, :process, ^pid, r} -> r end))",
+    "(defmodule(Lonely, do: (def f(x), do: fn -> x end)); :erpc.call(PEER, Lonely.f(1)))",
     "({pid, ref} = Node.spawn_monitor(PEER, fn -> Nomod.nosuch() end); \
      receive do {:DOWN, ^ref, :process, ^pid, r} -> elem(r, 0) end)",
     "(ref = Process.monitor({:nosrv, PEER}); receive do {:DOWN, ^ref, :process, who, r} -> {who, r} end)",

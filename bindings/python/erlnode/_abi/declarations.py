@@ -121,6 +121,8 @@ erln_status erln_set_group_leader(erln_mailbox mailbox, const erln_pid *pid, con
 erln_status erln_mailbox_set_group_leader(erln_mailbox mailbox, const erln_pid *leader);
 erln_status erln_spawn_request(erln_mailbox mailbox, const char *peer, const char *module, const char *function,
     const uint8_t *args, size_t len, uint32_t flags, erln_ref *out);
+erln_status erln_spawn_request_opt(erln_mailbox mailbox, const char *peer, const char *module, const char *function,
+    const uint8_t *args, size_t len, const uint8_t *options, size_t options_len, erln_ref *out);
 erln_status erln_msg_request(erln_msg *msg, erln_request **out);
 void erln_msg_free(erln_msg *msg);
 erln_status erln_request_function(const erln_request *request, erln_bytes *out_module, erln_bytes *out_function,

@@ -41,6 +41,15 @@ def spawn_request(mailbox: int, peer: str, module: str, function: str, args: byt
     return out.reference()
 
 
+def spawn_request_opt(
+    mailbox: int, peer: str, module: str, function: str, args: bytes, options: bytes
+) -> Reference:
+    out = CReference()
+    names = c_text(peer), c_text(module), c_text(function)
+    check(lib.erln_spawn_request_opt(mailbox, *names, args, len(args), options, len(options), byref(out)))
+    return out.reference()
+
+
 def request_of(message: int) -> Tuple[int, Atom, Atom, Pid]:
     """The request in a message, which is freed: its handle, what it asks for, and who asks."""
     request = c_void_p()
