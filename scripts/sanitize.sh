@@ -251,7 +251,7 @@ PYTHON=$("${PYTHON:-python3}" -c 'import sys; print(sys.executable)')
 # The release library and the examples, as users have them.
 part_valgrind() {
   if ! have valgrind; then skip "valgrind" "valgrind is not installed"; return; fi
-  local tool="valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite"
+  local name tool="valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite"
   tool+=" --show-leak-kinds=definite --suppressions=tests/c/valgrind.supp"
   broken_c >"$OUT/broken.c"
   ${CC:-cc} -g -w "$OUT/broken.c" -o "$OUT/broken-plain" -lpthread
@@ -268,6 +268,13 @@ part_valgrind() {
   check "valgrind: a filter_service is asked by its name" pair "$tool" filter_service --visible "--visible --to $VG_SERVER --say"
   check "valgrind: pubsub broadcasts to pubsub" pair "$tool" pubsub "" "--to $VG_SERVER --say hello"
   check "valgrind: kv asks kv" buckets "$tool"
+  check "valgrind: build of libei" scripts/libei.sh
+  for name in encode decode format select messages connect sockets; do
+    check "valgrind: link ei $name" "${CC:-cc}" -g -O1 -w -D_REENTRANT -Iinclude "tests/ei/$name.c" build/lib/libei.a -lpthread -lm \
+      -o "$OUT/ei-$name-plain"
+    # Only one of them reads what it is given.
+    check "valgrind: ei $name" limited $tool "$OUT/ei-$name-plain" tests/ei/terms.txt
+  done
   if have erl; then
     check "valgrind: spawn_link and ei_client with a BEAM" with_beam "$tool"
   else
