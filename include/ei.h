@@ -541,6 +541,80 @@ int ei_small_to_big(int s, erlang_big *b);
 
 #endif /* USE_EI_UNDOCUMENTED */
 
+/* ---- Integers of GMP, for those who include gmp.h first and link with it; the library itself does not need it ---- */
+
+#if defined(__GNU_MP_VERSION) && (__GNU_MP_VERSION > 4 || (__GNU_MP_VERSION == 4 && __GNU_MP_VERSION_MINOR >= 1))
+
+static __inline__ int ei_decode_bignum(const char *buf, int *index, mpz_t obj)
+{
+    const unsigned char *s = (const unsigned char *)buf + *index;
+    int type, size, after = *index;
+    long value;
+
+    if (ei_get_type(buf, index, &type, &size) < 0 || size < 0)
+        return -1;
+    if (type == ERL_SMALL_INTEGER_EXT || type == ERL_INTEGER_EXT) {
+        if (ei_decode_long(buf, index, &value) < 0)
+            return -1;
+        mpz_set_si(obj, value);
+        return 0;
+    }
+    if ((type != ERL_SMALL_BIG_EXT && type != ERL_LARGE_BIG_EXT) || ei_skip_term(buf, &after) < 0)
+        return -1;
+    s += type == ERL_SMALL_BIG_EXT ? 2 : 5;
+    mpz_import(obj, (size_t)size, -1, 1, 0, 0, s + 1);
+    if (*s)
+        mpz_neg(obj, obj);
+    *index = after;
+    return 0;
+}
+
+static __inline__ int ei_encode_bignum(char *buf, int *index, mpz_t obj)
+{
+    unsigned char *s = (unsigned char *)buf + (buf ? *index : 0);
+    size_t size = (mpz_sizeinbase(obj, 2) + 7) / 8;
+    int head = size > 255 ? 6 : 3;
+
+    if (mpz_fits_slong_p(obj))
+        return ei_encode_long(buf, index, mpz_get_si(obj));
+    if (size > 0x7ffffff0)
+        return -1;
+    if (buf) {
+        if (head == 3) {
+            *s++ = ERL_SMALL_BIG_EXT;
+        } else {
+            *s++ = ERL_LARGE_BIG_EXT;
+            *s++ = (unsigned char)(size >> 24);
+            *s++ = (unsigned char)(size >> 16);
+            *s++ = (unsigned char)(size >> 8);
+        }
+        *s++ = (unsigned char)size;
+        *s++ = mpz_sgn(obj) < 0;
+        mpz_export(s, NULL, -1, 1, 0, 0, obj);
+    }
+    *index += head + (int)size;
+    return 0;
+}
+
+static __inline__ int ei_x_encode_bignum(ei_x_buff *x, mpz_t obj)
+{
+    static const char room[64] = "";
+    int start = x->index, size = 0, chunk;
+
+    if (ei_encode_bignum(NULL, &size, obj) < 0)
+        return -1;
+    for (; size > 0; size -= chunk) {
+        chunk = size < (int)sizeof room ? size : (int)sizeof room;
+        if (ei_x_append_buf(x, room, chunk) < 0) {
+            x->index = start;
+            return -1;
+        }
+    }
+    return ei_encode_bignum(x->buff, &start, obj);
+}
+
+#endif
+
 #ifdef __cplusplus
 }
 #endif

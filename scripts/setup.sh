@@ -11,7 +11,7 @@ required=(cc:gcc c++:g++ python3:python3)
 optional=()
 case $mode in
   build) ;;
-  test) optional=(erl:erlang-nox elixir:elixir erl_call:erlang-dev pkg-config:pkg-config cmake:cmake valgrind:valgrind tc:iproute2) ;;
+  test) optional=(erl:erlang-nox elixir:elixir erl_call:erlang-dev pkg-config:pkg-config cmake:cmake valgrind:valgrind tc:iproute2 gmp:libgmp-dev) ;;
   matrix) optional=(erl:erlang-nox elixir:elixir debootstrap:debootstrap) ;;
   *) die "usage: setup.sh build|test|matrix" ;;
 esac
@@ -20,6 +20,7 @@ esac
 present() {
   case $1 in
     erl_call) compgen -G '/usr/lib/erlang/lib/erl_interface-*/include/ei.h' >/dev/null ;;
+    gmp) [ -n "$(compgen -G '/usr/include/gmp.h')$(compgen -G '/usr/include/*/gmp.h')" ] ;;
     debootstrap) have debootstrap || [ -x /usr/sbin/debootstrap ] ;;
     *) have "$1" ;;
   esac

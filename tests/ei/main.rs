@@ -121,6 +121,15 @@ fn a_million_levels_do_not_touch_the_stack() {
     assert!(out.status.success(), "{} {}", out.status, String::from_utf8_lossy(&out.stdout));
 }
 
+/// Like the reference, the library itself knows nothing of GMP: needs its header and library (libgmp-dev).
+#[test]
+fn integers_of_gmp_go_round() {
+    for (name, flags) in [("gmp", &["-lgmp"][..]), ("gmp_cpp", &["-x", "c++", "-lgmp"])] {
+        let out = run(&built(name, "gmp.c", Side::Ours, flags), &[]);
+        assert!(out.status.success(), "{name}: {}", String::from_utf8_lossy(&out.stdout));
+    }
+}
+
 /// Both libraries bring Rust's standard library; neither may see the other's.
 #[test]
 #[cfg(feature = "ffi")]
