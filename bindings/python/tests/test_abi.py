@@ -54,6 +54,13 @@ class Header(unittest.TestCase):
         statuses = {int(n) for n in re.findall(r"\bERLN_ERR_\w+ = (-\d+)", self.header)}
         self.assertEqual(statuses, set(_errors.BY_STATUS))
 
+    def test_a_library_that_lacks_a_function_is_named(self) -> None:
+        class Older:
+            _name = "liberlnode.so.1"
+
+        with self.assertRaisesRegex(ImportError, "liberlnode.so.1 lacks erln_.* of one release"):
+            _abi.library._declare(Older())
+
     def test_every_exception_is_a_standard_one_too(self) -> None:
         for cls in _errors.BY_STATUS.values():
             standard = [base for base in cls.__mro__ if base.__module__ == "builtins"]

@@ -88,7 +88,9 @@ def _declare(library: Any) -> None:
     """Gives every function of `DECLARATIONS` its types."""
     text = re.sub(r"//.*", "", DECLARATIONS)
     for result, name, parameters in re.findall(r"([^;()]*?)(\berln_\w+)\(([^)]*)\);", text):
-        function = getattr(library, name)
+        function = getattr(library, name, None)
+        if function is None:
+            raise ImportError(f"{library._name} lacks {name}: it is older than this package; use the two of one release")
         function.restype = _type(result, name)
         types = [re.sub(r"\w+$", "", parameter.strip()) for parameter in parameters.split(",")]
         function.argtypes = [] if parameters == "void" else [_type(declared, name) for declared in types]
