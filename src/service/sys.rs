@@ -110,6 +110,8 @@ pub(crate) fn answer(
     } else {
         let whole = request.clone();
         match compound(request) {
+            // There is no old code: the state is what it was.
+            Some(Compound::ChangeCode) if server.suspended => drop(answer.atom("ok")),
             Some(Compound::Terminate(reason)) => {
                 answer.atom("ok");
                 outcome = System::Terminate(reason.to_vec());
@@ -120,7 +122,7 @@ pub(crate) fn answer(
                 answer.tuple(2).atom("gen_server").atom("system_replace_state");
                 answer.tuple(2).atom("error").atom("undef");
             }
-            None => unknown(&mut answer, &whole),
+            Some(Compound::ChangeCode) | None => unknown(&mut answer, &whole),
         }
     }
     from.reply(node, process, &written(answer));
@@ -132,16 +134,16 @@ enum Compound<'a> {
     Terminate(&'a [u8]),
     Debug,
     Replace,
+    ChangeCode,
 }
 
 fn compound<'a>(request: &mut Reader<'a>) -> Option<Compound<'a>> {
-    if !request.tuple_of(2) {
-        return None;
-    }
-    match request.atom()?.as_ref() {
-        "terminate" => request.term_bytes().map(Compound::Terminate),
-        "debug" => Some(Compound::Debug),
-        "replace_state" => Some(Compound::Replace),
+    let arity = request.tuple()?;
+    match (request.atom()?.as_ref(), arity) {
+        ("terminate", 2) => request.term_bytes().map(Compound::Terminate),
+        ("debug", 2) => Some(Compound::Debug),
+        ("replace_state", 2) => Some(Compound::Replace),
+        ("change_code", 4) => Some(Compound::ChangeCode),
         _ => None,
     }
 }
@@ -163,9 +165,16 @@ fn debug(answer: &mut Writer, request: &mut Reader<'_>) {
         Some("log") if request.atom_is("get") => answer.tuple(2).atom("ok").nil(),
         Some("statistics") if request.atom_is("get") => answer.tuple(2).atom("ok").atom("no_statistics"),
         Some("log_to_file") if !request.atom_is("false") => answer.tuple(2).atom("error").atom("open_file"),
-        Some("trace" | "log" | "statistics" | "log_to_file" | "remove") => answer.atom("ok"),
+        Some("log_to_file" | "remove") => answer.atom("ok"),
+        Some(word @ ("trace" | "log" | "statistics")) if is_wish(word, request) => answer.atom("ok"),
         _ => answer.atom("unknown_debug"),
     };
+}
+
+/// Whether tracing and the like is switched by what stands here; `log` is also printed, or given a size.
+fn is_wish(word: &str, request: &mut Reader<'_>) -> bool {
+    let switch = request.atom_is("true") || request.atom_is("false");
+    switch || word == "log" && (request.atom_is("print") || request.tuple_of(2) && request.atom_is("true"))
 }
 
 /// `{status, Pid, {module, Module}, [PDict, SysState, Parent, Debug, Misc]}`, with what a `gen_server` shows.

@@ -263,6 +263,9 @@ class GenServer:
         elif word is Atom("replace_state"):
             # The function that comes with it is Erlang's and cannot run here.
             self.reply(sender, (ERROR, (Atom("callback_failed"), REPLACE_STATE, (ERROR, Atom("undef")))))
+        elif word is Atom("change_code") and self._suspended and len(command) == 4:
+            # There is no old code: the state is what it was.
+            self.reply(sender, OK)
         else:
             self.reply(sender, (ERROR, (Atom("unknown_system_msg"), command)))
         return False
@@ -449,7 +452,10 @@ def _debug(what: Term) -> Term:
         return OK, [] if word is Atom("log") else Atom("no_statistics")
     if word is Atom("log_to_file") and wish is not False:
         return ERROR, Atom("open_file")
-    known = "trace", "log", "statistics", "log_to_file", "remove", "no_debug"
+    if word in map(Atom, ("trace", "log", "statistics")):
+        printed = word is Atom("log") and (wish is Atom("print") or type(wish) is tuple and wish[:1] == (True,))
+        return OK if printed or type(wish) is bool else Atom("unknown_debug")
+    known = "log_to_file", "remove", "no_debug"
     return OK if word in map(Atom, known) else Atom("unknown_debug")
 
 
