@@ -3,7 +3,7 @@
 # run. ONLY=codec,live chooses. Each is also a program of its own, whose first lines say more.
 . "$(dirname "$0")/common.sh"
 
-PARTS='codec c ei epmd live calls session python-codec python-live'
+PARTS='codec c ei epmd live calls mesh session python-codec python-live'
 ONLY=${ONLY:-${PARTS// /,}}
 for word in ${ONLY//,/ }; do
   [[ " $PARTS " == *" $word "* ]] || die "no benchmark is called '$word'; there are: $PARTS"
@@ -29,6 +29,7 @@ for part in $PARTS; do
       fi
       ;;
     live) if have erl; then "$python" benches/live/run.py build/lib; else say "left out: no BEAM to talk to"; fi ;;
+    mesh) if have erl; then "$python" benches/mesh/run.py build/lib; else say "left out: no BEAM to talk to"; fi ;;
     session) if have erl; then cargo bench --quiet --bench session; else say "left out: no BEAM to talk to"; fi ;;
     python-codec) "$python" benches/python/codec.py ;;
     calls) if have elixir; then "$python" benches/calls/run.py build/lib; else say "left out: no BEAM to talk to"; fi ;;

@@ -234,6 +234,32 @@ fn a_thousand_processes_of_a_beam_that_end_at_once_have_all_left() {
 }
 
 #[test]
+fn processes_of_ours_that_leave_or_join_and_end_at_once_have_all_left() {
+    let (_cluster, mut beam, ours, pg) = pair(true);
+    let herd: Vec<_> = (0..300).map(|_| mailbox(&ours)).collect();
+    let pids: Vec<Pid> = herd.iter().map(|member| member.pid()).collect();
+    pg.join(&red(), &pids).unwrap();
+    beam_members(&mut beam, "s", "red", 300);
+    std::thread::scope(|scope| {
+        scope.spawn(|| pids.iter().rev().for_each(|pid| drop(pg.leave(&red(), std::slice::from_ref(pid)))));
+        scope.spawn(|| drop(herd));
+    });
+    assert_eq!(beam_members(&mut beam, "s", "red", 0), "[]");
+    assert!(members(&ours, &pg, &red(), 0).is_empty());
+    for _ in 0..300 {
+        let member = mailbox(&ours);
+        pg.join(&red(), &[member.pid(), member.pid()]).unwrap();
+    }
+    let last = mailbox(&ours);
+    pg.join(&red(), &[last.pid()]).unwrap();
+    assert_eq!(beam_members(&mut beam, "s", "red", 1), "[ours@localhost]");
+    pg.leave(&red(), &[last.pid()]).unwrap();
+    pg.join(&red(), &[last.pid()]).unwrap();
+    ours.stop();
+    assert_eq!(beam_members(&mut beam, "s", "red", 0), "[]");
+}
+
+#[test]
 fn a_beam_killed_outright_takes_its_members_along() {
     let (_cluster, mut beam, ours, pg) = pair(false);
     beam.erlang("ok = pg:join(s, red, [self(), self()])");

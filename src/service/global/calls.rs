@@ -97,11 +97,14 @@ impl Global {
                 Role::Locker => self.locker_attempt().as_ref() == Some(&requester),
                 _ => self.registrar_asks(&node),
             };
-            if !held {
-                let request = wire::info("del_lock", [wire::global_lock(requester)]);
-                let id = self.number();
-                self.emit(Effect::Call { id, role, node, request, connect: false });
+            if held {
+                // It may not be given back with the others.
+                self.owed.push((node, role, requester));
+                continue;
             }
+            let request = wire::info("del_lock", [wire::global_lock(requester)]);
+            let id = self.number();
+            self.emit(Effect::Call { id, role, node, request, connect: false });
         }
     }
 

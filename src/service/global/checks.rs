@@ -1,8 +1,8 @@
 //! Whether all members know the same members: looked at now and then, and more often after something changed.
 //!
 //! Losses and sessions that cross each other may leave two nodes of which only one knows the other, or two members that
-//! have never heard of each other; nothing of the protocol itself would ever mend that. What can be mended by a new
-//! session is; else the one who lacks somebody leaves, and comes back.
+//! have never heard of each other; nothing of the protocol itself would ever mend that. What concerns two nodes is mended by a new
+//! connection between them; else the one who lacks somebody leaves, and comes back.
 //! Always true: nothing is done about a difference that was seen only once, for a node that is just joining makes one too.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,15 +16,17 @@ use crate::term::{Atom, Term};
 /// Between two looks.
 const CHECK: Duration = Duration::from_secs(20);
 /// The same after a change, or while there is a difference.
-const CHECK_AGAIN: Duration = Duration::from_secs(4);
-/// Looks in a row before a new session is tried.
-const LIKELY: u32 = 2;
-/// Looks in a row before a connection is ended for it.
-const CERTAIN: u32 = 4;
+const CHECK_AGAIN: Duration = Duration::from_secs(2);
+/// Looks in a row before something is done that the peer cannot do.
+const STUCK: u32 = 2;
+/// Looks in a row before something is done that may happen by itself.
+const LIKELY: u32 = 4;
+/// Looks in a row before something is done because of what others say.
+const CERTAIN: u32 = 8;
 /// Looks in a row before we leave although it is another one who lacks somebody.
-const PATIENT: u32 = 10;
+const PATIENT: u32 = 20;
 /// Looks after a change that come soon.
-const STIRRED: u32 = 3;
+const STIRRED: u32 = 6;
 /// Looks whose answers have not come; beyond these nobody is asked.
 const WAITING: usize = 4;
 /// Nodes that are asked at one time.
@@ -35,8 +37,10 @@ const ASKED: usize = 8;
 enum Doubt {
     /// It should have ended the connection.
     Stays,
-    /// It is a member and wants to become one.
+    /// It is a member and wants to become one. A BEAM that heard from us as a member has given its session up.
     Begins,
+    /// It began before, and does not begin again: a BEAM does that when it is connected, and at no other time.
+    Unanswered,
     /// It is connected, no member, and does nothing about it.
     Silent,
     /// It is a member, and yet there is a session with it.
@@ -45,6 +49,8 @@ enum Doubt {
     KnowsUs,
     /// Others know it, we do not.
     Unknown,
+    /// It does not know us, who know it.
+    Forgotten,
     /// We know it, others do not.
     Alone,
 }
@@ -59,6 +65,8 @@ pub(super) struct Checks {
     stirred: u32,
     /// Connected nodes that have a name server: it told us something. Others might never answer.
     spoke: BTreeSet<Atom>,
+    /// Connected nodes that take part: they began a session.
+    began: BTreeSet<Atom>,
     /// How many looks in a row found it.
     doubts: BTreeMap<(Doubt, Atom), u32>,
 }
@@ -71,8 +79,14 @@ impl Checks {
         }
     }
 
+    /// This node began a session.
+    pub(super) fn began(&mut self, node: &Atom) {
+        self.began.insert(node.clone());
+    }
+
     pub(super) fn gone(&mut self, node: &Atom) {
         self.spoke.remove(node);
+        self.began.remove(node);
     }
 }
 
@@ -130,7 +144,8 @@ impl Global {
         let mut certain = Vec::new();
         for key in found {
             let enough = match key.0 {
-                Doubt::Stays | Doubt::Begins | Doubt::Silent => LIKELY,
+                Doubt::Begins | Doubt::Unanswered => STUCK,
+                Doubt::Stays | Doubt::Silent | Doubt::Forgotten => LIKELY,
                 Doubt::Both | Doubt::KnowsUs | Doubt::Unknown => CERTAIN,
                 Doubt::Alone => PATIENT,
             };
@@ -150,14 +165,14 @@ impl Global {
     fn check_connected(&mut self) {
         let mut found = Vec::new();
         for node in &self.connected {
-            let known = self.known.contains_key(node);
-            let doubt = match known {
+            let doubt = match (self.known.contains_key(node), self.sessions.get(node)) {
                 _ if self.losses.is_removing(node) => Doubt::Stays,
-                true if self.early.contains_key(node) => Doubt::Begins,
-                true if self.sessions.contains_key(node) => Doubt::Both,
-                false if !self.sessions.contains_key(node) && !self.restarts.contains_key(node) => {
-                    Doubt::Silent
+                (true, _) if self.early.contains_key(node) => Doubt::Begins,
+                (true, Some(_)) => Doubt::Both,
+                (false, Some(session)) if session.their.is_none() && self.checks.began.contains(node) => {
+                    Doubt::Unanswered
                 }
+                (false, None) if !self.restarts.contains_key(node) => Doubt::Silent,
                 _ => continue,
             };
             found.push((doubt, node.clone()));
@@ -165,17 +180,16 @@ impl Global {
         for (doubt, node) in self.count_doubts(found, false) {
             match doubt {
                 Doubt::Stays => self.emit(Effect::Disconnect(node)),
-                Doubt::Begins => {
-                    self.forget(&node);
-                    self.begin_session(&node);
-                }
-                Doubt::Both => {
-                    self.forget(&node);
-                    self.restart(&node);
-                }
-                _ => self.begin_session(&node),
+                Doubt::Silent => self.begin_session(&node),
+                _ => self.part_from(&node),
             }
         }
+    }
+
+    /// Both begin anew with the next connection.
+    fn part_from(&mut self, node: &Atom) {
+        self.emit(Effect::Disconnect(node.clone()));
+        self.remove(node);
     }
 
     /// Others told whom they know.
@@ -190,6 +204,9 @@ impl Global {
                 }
                 continue;
             }
+            if !theirs.contains(&&self.own) && !self.losses.is_removing(node) {
+                found.push((Doubt::Forgotten, node.clone()));
+            }
             let unknown = theirs.iter().filter(|other| {
                 **other != &self.own && !self.known.contains_key(**other) && !self.is_joining(other)
             });
@@ -200,9 +217,8 @@ impl Global {
         found.sort();
         found.dedup();
         if let Some((doubt, node)) = self.count_doubts(found, true).into_iter().next() {
-            if doubt == Doubt::KnowsUs {
-                self.emit(Effect::Disconnect(node.clone()));
-                self.remove(&node);
+            if matches!(doubt, Doubt::KnowsUs | Doubt::Forgotten) {
+                self.part_from(&node);
                 return;
             }
             self.log(true, format!("global: not all members agree whether {node} is one: we leave"));

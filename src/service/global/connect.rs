@@ -106,6 +106,10 @@ impl Global {
             self.note(&node, "speaks a version of global that is too old");
             return;
         }
+        self.checks.began(&node);
+        if self.known.contains_key(&node) {
+            self.stir_checks();
+        }
         let their = Beginning { version: version.min(wire::VERSION), tag, locker };
         let begun_twice = self.sessions.get(&node).is_some_and(|session| session.their.is_some());
         if begun_twice {
@@ -364,7 +368,7 @@ impl Global {
         members.extend(decided.known.into_iter().filter(|(member, _)| *member != self.own));
         members.truncate(MAX_MEMBERS);
         for (member, _) in &members[1..] {
-            self.emit(Effect::Introduce(member.clone()));
+            self.introduce(member);
         }
         for (member, _) in &members[1..] {
             self.end_session(member);
@@ -408,6 +412,15 @@ impl Global {
         self.cancel_session(node, Some(Vec::new()));
     }
 
+    /// Says to a member that others brought in that we are in step, or connects; with the connection we say it, if it still is a
+    /// member then: a BEAM that hears it in the middle of a session gives that up.
+    fn introduce(&mut self, node: &Atom) {
+        match self.connected.contains(node) {
+            true => self.send(node, wire::in_sync(&self.own)),
+            false => self.emit(Effect::Connect(node.clone())),
+        }
+    }
+
     /// A member of our partition has brought others in.
     pub(super) fn new_nodes(
         &mut self,
@@ -419,7 +432,7 @@ impl Global {
     ) {
         let added = self.add_known(nodes);
         for node in &added {
-            self.emit(Effect::Introduce(node.clone()));
+            self.introduce(node);
         }
         self.apply(by, &operations, external, lock.as_ref());
     }

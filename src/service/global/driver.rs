@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use foldhash::HashMap;
 use parking_lot::Mutex;
@@ -19,7 +18,7 @@ use super::machine::{Effect, Global, Outcome, Role, Timer, Verdict};
 use super::partition::Loss;
 use super::registrar::Request;
 use super::resolve;
-use super::wire::{self, NAME_SERVER};
+use super::wire::NAME_SERVER;
 use crate::error::{Error, Result};
 use crate::log;
 use crate::net::link::random_between;
@@ -341,7 +340,7 @@ impl Driver {
                     inner.disconnect(&node).await;
                 });
             }
-            Effect::Introduce(node) => self.introduce(node),
+            Effect::Connect(node) => self.connect(node),
             Effect::Resolve { peer, tag, at, method, name, theirs, ours } => {
                 let (inner, service) = (self.node.clone(), self.service.clone());
                 self.tasks.spawn(async move {
@@ -378,16 +377,12 @@ impl Driver {
         }
     }
 
-    /// Connects to a member that others brought in, and says that we are in step.
-    fn introduce(&mut self, node: Atom) {
-        // Whoever is connected waits for our word; and a cluster that was parted is to be whole again in two ticktimes.
-        let pause = match self.node.peers.link(&node) {
-            Some(_) => Duration::ZERO,
-            None => self.flaps.pause(&node, Instant::now()).min(self.node.ticktime() / 2),
-        };
+    /// Connects to a member that others brought in.
+    fn connect(&mut self, node: Atom) {
+        // A cluster that was parted is to be whole again in two ticktimes.
+        let pause = self.flaps.pause(&node, Instant::now()).min(self.node.ticktime() / 2);
         let pause = pause.mul_f64(random_between(0.5, 1.0));
         let (inner, service, dials) = (self.node.clone(), self.service.clone(), self.dials.clone());
-        let from = self.pid(Role::Server);
         self.tasks.spawn(async move {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
@@ -395,10 +390,6 @@ impl Driver {
             let Ok(_permit) = dials.acquire().await else { return };
             if inner.connect(&node).await.is_err() {
                 let _ = service.ask(Ask::Unreachable(node));
-                return;
-            }
-            if let Ok(message) = wire::in_sync(&inner.name()).to_bytes() {
-                inner.signal_if_connected(&node, to_name_server(from), Some(&message));
             }
         });
     }

@@ -17,6 +17,8 @@ const FIRST_TRY: Duration = Duration::from_millis(200);
 /// How long a peer may keep our partition locked. A resolve function may take its time; a peer that never goes on must
 /// not stop every registration in the cluster.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take to lock its own.
+const LOCKING: Duration = Duration::from_secs(15);
 
 /// A node whose session waits for the lock.
 #[derive(Debug, Clone)]
@@ -158,7 +160,7 @@ impl Global {
         let lock = wire::global_lock(self.locker_requester(&him));
         let (node, tag) = (him.node.clone(), him.tag);
         self.locker.state = State::Held { him, nodes };
-        self.locker_patience();
+        self.locker_patience(PATIENCE);
         self.lock_is_set(&node, tag, lock);
     }
 
@@ -209,7 +211,7 @@ impl Global {
         match first {
             true => {
                 self.locker.state = State::Asking { him, nodes };
-                self.locker_patience();
+                self.locker_patience(LOCKING);
             }
             false => self.locker_hold(him, nodes),
         }
@@ -295,9 +297,9 @@ impl Global {
         }
     }
 
-    fn locker_patience(&mut self) {
+    fn locker_patience(&mut self, after: Duration) {
         self.locker.wait = self.number();
-        self.emit(Effect::Timer { timer: Timer::Patience(self.locker.wait), after: PATIENCE });
+        self.emit(Effect::Timer { timer: Timer::Patience(self.locker.wait), after });
     }
 
     pub(super) fn locker_lost_patience(&mut self, number: u64) {
@@ -306,7 +308,7 @@ impl Global {
         }
         let (State::Asking { him, .. } | State::Held { him, .. }) = &self.locker.state else { return };
         let (node, tag) = (him.node.clone(), him.tag);
-        self.note(&node, "kept the names locked for a minute and did not go on");
+        self.note(&node, "kept the names locked for long and did not go on");
         match self.sessions.get(&node).is_some_and(|session| session.tag == tag) {
             true => self.restart(&node),
             false => self.locker_cancel(node, tag, Vec::new()),

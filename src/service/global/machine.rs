@@ -72,8 +72,8 @@ pub(crate) enum Effect {
     Unwatch { watch: u64 },
     /// End the connection.
     Disconnect(Atom),
-    /// Connect if needed and say that we are in step; else report to [`Global::unreachable`].
-    Introduce(Atom),
+    /// Connect, or report to [`Global::unreachable`].
+    Connect(Atom),
     /// Decide a conflict on the node `at`; report to [`Global::resolved_one`].
     Resolve { peer: Atom, tag: i64, at: Atom, method: Term, name: Term, theirs: Pid, ours: Pid },
     /// Report to [`Global::timer`].
@@ -288,7 +288,7 @@ impl Global {
         if self.member {
             self.stir_checks();
             if self.known.contains_key(&node) {
-                // It need not wait until we would have connected to it.
+                // Others brought it in.
                 self.send(&node, wire::in_sync(&self.own));
             }
             self.begin_session(&node);

@@ -126,12 +126,8 @@ impl Global {
 
     /// A node that others brought in cannot be reached.
     pub(crate) fn unreachable(&mut self, node: &Atom) {
-        if !self.known.contains_key(node) {
-            return;
-        }
-        if self.connected.contains(node) {
-            // It connected to us meanwhile.
-            self.send(node, wire::in_sync(&self.own));
+        // Perhaps it connected to us meanwhile.
+        if !self.known.contains_key(node) || self.connected.contains(node) {
             return;
         }
         self.log(true, format!("global: {} failed to connect to {node}", self.own));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::machine::Outcome;
+use super::machine::{Outcome, Role};
 use super::registrar::Request;
 use super::resolve::Resolve;
 use super::simulation::World;
@@ -322,4 +322,64 @@ fn a_flood_of_names_and_locks_is_bounded() {
     world.crash(&names[1]);
     world.run(REST);
     assert_eq!(world.machine(&names[0]).locks.len(), 0);
+}
+
+/// As a BEAM does: what it was asked over a connection that is gone it does all the same, and connects again to watch who asked.
+#[test]
+fn a_lock_that_is_set_when_its_question_was_given_up_is_taken_away() {
+    let mut late = 0;
+    for seed in 0..400 {
+        let mut world = World::new(seed, &nodes(3), Overlap::Leave);
+        let names = world.names();
+        world.connect(&names[0], &names[1]);
+        world.connect(&names[0], &names[2]);
+        world.run(REST);
+        for node in [&names[0], &names[2]] {
+            let pid = world.spawn(node);
+            world.register(node, node.as_str(), &pid, &Resolve::RandomExit);
+        }
+        for _ in 0..seed % 80 {
+            world.tick();
+        }
+        let asked = world.asks(&names[0], &names[1], Role::Registrar);
+        world.disconnect(&names[0], &names[1]);
+        while world.machine(&names[1]).connected.contains(&names[0]) {
+            world.tick();
+        }
+        if asked {
+            let registrar = world.machine(&names[0]).registrar_pid.clone();
+            let lock = wire::info("set_lock", [wire::global_lock(Term::from(&registrar))]);
+            late += usize::from(world.call(&registrar, &names[1], &lock) == Some(true.into()));
+        }
+        world.run(REST);
+        for node in &names[1..] {
+            world.connect(&names[0], node);
+        }
+        world.run(REST);
+        world.assert_whole(&format!("seed {seed}"));
+    }
+    assert!(late > 20, "{late}");
+}
+
+/// As a BEAM that did not hear of us from others, and gave its session up when it heard from us as a member.
+#[test]
+fn who_does_not_know_a_member_of_ours_gets_a_new_connection() {
+    let mut world = World::new(5, &nodes(3), Overlap::Leave);
+    let names = world.names();
+    for node in &names[1..] {
+        world.connect(&names[0], node);
+    }
+    world.run(REST);
+    let locker = world.machine(&names[1]).locker_pid.clone();
+    let hello = Term::tuple([Term::atom("locker"), Term::atom("none"), Term::nil(), (&locker).into()]);
+    let version = Term::tuple([wire::VERSION.into(), 7.into()]);
+    let begins = wire::cast("init_connect", [version, (&names[1]).into(), hello]);
+    world.deliver(&names[1], &names[0], &begins);
+    world.run(Duration::from_secs(6));
+    assert!(!world.is_connected(&names[0], &names[1]));
+    world.connect(&names[0], &names[1]);
+    world.run(REST);
+    world.connect(&names[0], &names[1]);
+    world.run(REST);
+    world.assert_whole("after a new connection");
 }

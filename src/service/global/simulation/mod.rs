@@ -111,7 +111,7 @@ enum Event {
 #[derive(Debug)]
 enum Pending {
     Packet(Packet),
-    Introduce,
+    Nothing,
 }
 
 /// A name server and what surrounds it.
@@ -291,7 +291,7 @@ impl World {
                 let when = self.now + self.micros(self.pace.work.min(2000));
                 self.schedule(when, Event::Hang { at: at.clone(), life, node });
             }
-            Effect::Introduce(node) => self.post_or_dial(at, &node, Pending::Introduce),
+            Effect::Connect(node) => self.post_or_dial(at, &node, Pending::Nothing),
             Effect::Resolve { peer, tag, at: on, method, name: _, theirs, ours } => {
                 let when = self.now + self.micros(self.pace.work);
                 let at = at.clone();
@@ -481,6 +481,11 @@ impl World {
 
     pub(super) fn lives(&self, pid: &Pid) -> bool {
         self.places.get(&pid.node).is_some_and(|place| place.living.contains(pid))
+    }
+
+    /// Whether a question of this process to another node is not answered yet.
+    pub(super) fn asks(&self, at: &Atom, node: &Atom, role: Role) -> bool {
+        self.places[at].calls.values().any(|(asked, by)| asked == node && *by == role)
     }
 
     pub(super) fn known(&self, at: &Atom) -> BTreeSet<Atom> {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{Event, Item, Link, Packet, Pending, World};
 use crate::service::global::machine::Role;
 use crate::service::global::partition::Loss;
-use crate::service::global::wire;
 use crate::term::Atom;
 
 fn pair(a: &Atom, b: &Atom) -> (Atom, Atom) {
@@ -184,9 +183,6 @@ impl World {
     pub(super) fn arrived(&mut self, at: &Atom, to: &Atom, what: Pending, connected: bool) {
         match (what, connected) {
             (Pending::Packet(packet), true) => drop(self.post(at, to, packet)),
-            (Pending::Introduce, true) => {
-                self.post(at, to, Packet::Message(wire::in_sync(at)));
-            }
             (Pending::Packet(Packet::Call { id, .. } | Packet::Names { id }), false) => {
                 if let Some((_, role)) = self.places.get_mut(at).unwrap().calls.remove(&id) {
                     self.put(at, role, Item::Answer { id, answer: None });
@@ -195,8 +191,8 @@ impl World {
             (Pending::Packet(Packet::Watch { watch, .. }), false) => {
                 self.put(at, Role::Server, Item::Gone { watch });
             }
-            (Pending::Packet(_), false) => {}
-            (Pending::Introduce, false) => self.put(at, Role::Server, Item::Unreachable(to.clone())),
+            (Pending::Packet(_), false) | (Pending::Nothing, true) => {}
+            (Pending::Nothing, false) => self.put(at, Role::Server, Item::Unreachable(to.clone())),
         }
     }
 
