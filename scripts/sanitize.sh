@@ -83,9 +83,46 @@ link() {
   case $source in *.cpp) compiler=${CXX:-c++} ;; esac
   "$compiler" -g -O1 -fno-omit-frame-pointer "-fsanitize=$kind" "$@" -Iinclude -Ibindings/cpp -c "$source" -o "$program.o"
   # The runtime's own archive instead of the compiler's: one program can have one only.
-  "$compiler" -no-pie -rdynamic "$program.o" ${library:+"$library"} -Wl,--whole-archive "$runtime" -Wl,--no-whole-archive \
+  "$compiler" -no-pie -rdynamic "$program.o" ${library:+"$library" "-Wl,-rpath,$ROOT/${library%/*}"} -Wl,--whole-archive "$runtime" -Wl,--no-whole-archive \
     -lpthread -ldl -lm -lrt -o "$program"
 }
+
+# shared KIND: the instrumented library where programs load it from. Twenty programs are linked with that in the time of one with the archive.
+shared() {
+  mkdir -p "$OUT/$1/lib"
+  ln -sf "$ROOT/$OUT/$1/$HOST/debug/liberlnode.so" "$OUT/$1/lib/liberlnode.so.$(abi)"
+  say "$OUT/$1/lib/liberlnode.so.$(abi)"
+}
+
+# Uses the library wrongly, so that it goes wrong in there: what shows that its code is watched, too.
+misuse_c() {
+  cat <<'C'
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include "erlnode.h"
+static void *write_in(void *writer) {
+    for (int n = 0; n < 100; n++) (erln_write_int64)(writer, n);
+    return NULL;
+}
+int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "race") == 0) {
+        erln_writer *writer = erln_writer_new();
+        pthread_t other;
+        pthread_create(&other, NULL, write_in, writer);
+        write_in(writer);
+        pthread_join(other, NULL);
+        return 0;
+    }
+    erln_reader reader;
+    uint8_t *place = malloc(8);
+    memcpy(place, "\x68\x09jjjjjj", 8);
+    (erln_reader_init)(&reader, place, 16);
+    return (erln_read_skip)(&reader) ? 0 : 1;
+}
+C
+}
+misuse() { link "$1" "$2" "$OUT/misuse.c" "$OUT/misuse-$1" "$3" -std=gnu11 && limited "$OUT/misuse-$1" "$4"; }
 
 broken_c() { # race | overflow | undefined | uninitialised
   cat <<'C'
@@ -147,7 +184,7 @@ in_broken() { (cd "$OUT/broken" && "$@"); }
 C_PROGRAMS=$(ls tests/c/*.c | sed 's|.*/\(.*\)\.c|\1|' | grep -vxe tls -e scarcity)
 
 part_thread() {
-  local runtime lib=$OUT/thread/$HOST/debug/liberlnode.a name
+  local runtime lib=$OUT/thread/$HOST/debug/liberlnode.a library name
   runtime=$(runtime tsan)
   # A child of fork goes on; a thread of tokio's pool that ended by itself is joined late; a child ends at once.
   export TSAN_OPTIONS="die_after_fork=0:report_thread_leaks=0:atexit_sleep_ms=0"
@@ -167,8 +204,11 @@ part_thread() {
   fi
   # The C ABI, the runtime and the nodes, used by C.
   check "thread: build of erlnode" instrumented thread build --lib
+  library=$(shared thread)
+  misuse_c >"$OUT/misuse.c"
+  check "thread: a race in the library is reported" reports "data race" misuse thread "$runtime" "$library" race
   for name in $C_PROGRAMS; do
-    check "thread: link $name" link thread "$runtime" "tests/c/$name.c" "$OUT/$name-thread" "$lib" -std=gnu11
+    check "thread: link $name" link thread "$runtime" "tests/c/$name.c" "$OUT/$name-thread" "$library" -std=gnu11
     check "thread: $name" limited "$OUT/$name-thread"
   done
   if [ "$mode" = long ]; then
@@ -184,7 +224,7 @@ part_thread() {
 sh_link_and_run() { link "$1" "$2" "$OUT/broken.c" "$OUT/broken-$1" "" && limited "$OUT/broken-$1" "$3"; }
 
 part_address() {
-  local runtime lib=$OUT/address/$HOST/debug/liberlnode.a name
+  local runtime lib=$OUT/address/$HOST/debug/liberlnode.a library name
   # UBSAN needs no runtime when it traps, and so cannot quarrel with the other.
   local undefined="-fsanitize=undefined -fsanitize-undefined-trap-on-error"
   runtime=$(runtime asan)
@@ -196,15 +236,18 @@ part_address() {
   check "undefined: an overflow of int is reported" reports "" undefined_run "$runtime"
 
   check "address: build of erlnode" instrumented address build --lib
+  library=$(shared address)
+  misuse_c >"$OUT/misuse.c"
+  check "address: an overflow in the library is reported" reports "heap-buffer-overflow" misuse address "$runtime" "$library" overflow
   # shellcheck disable=SC2086
   for name in $C_PROGRAMS; do
-    check "address: link $name" link address "$runtime" "tests/c/$name.c" "$OUT/$name-address" "$lib" -std=gnu11 $undefined
+    check "address: link $name" link address "$runtime" "tests/c/$name.c" "$OUT/$name-address" "$library" -std=gnu11 $undefined
     check "address: $name" limited "$OUT/$name-address"
   done
   # shellcheck disable=SC2086
   for name in tests/cpp/*.cpp; do
     name=${name##*/}
-    check "address: link $name" link address "$runtime" "tests/cpp/$name" "$OUT/$name-address" "$lib" -std=c++17 $undefined
+    check "address: link $name" link address "$runtime" "tests/cpp/$name" "$OUT/$name-address" "$library" -std=c++17 $undefined
     check "address: $name" limited "$OUT/$name-address"
   done
   if [ "$mode" = short ]; then

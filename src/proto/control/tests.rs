@@ -156,7 +156,7 @@ proptest! {
         prop_assert_eq!(walk::skip(&bytes, 0), Ok(length));
         bytes.extend_from_slice(&behind);
         prop_assert_eq!(decode(&bytes).unwrap(), (control, length));
-        for cut in 0..length {
+        for cut in (0..length).step_by(if cfg!(miri) { 9 } else { 1 }) {
             prop_assert!(decode(&bytes[..cut]).is_err());
         }
     }

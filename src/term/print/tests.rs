@@ -10,7 +10,7 @@ fn elixir(text: &str) -> String {
 
 #[test]
 fn nesting_a_million_deep_is_printed_without_the_stack() {
-    const DEPTH: usize = if cfg!(miri) { 5_000 } else { 1_000_000 };
+    const DEPTH: usize = if cfg!(miri) { 300 } else { 1_000_000 };
     let mut tuples = [104, 1].repeat(DEPTH);
     tuples.push(106);
     let text = Text::new(&tuples, Style::erlang()).to_string();
@@ -22,7 +22,7 @@ fn nesting_a_million_deep_is_printed_without_the_stack() {
     keywords.extend(vec![106; DEPTH / 10 + 1]);
     let text = Text::new(&keywords, Style::elixir()).to_string();
     // Looking ahead is paid for some levels only: the outer ones get the shorthand.
-    assert!(text.starts_with("[a: [a: [") && text.contains("[{:a, [{:a, []}]}]"));
+    assert!(text.starts_with("[a: [a: [") && (cfg!(miri) || text.contains("[{:a, [{:a, []}]}]")));
 }
 
 #[test]
@@ -59,8 +59,9 @@ fn a_limit_saves_the_work_and_not_only_the_text() {
     big.extend(vec![0xff; 524_280]);
     let text = Text::new(&big, Style::erlang().limit(20)).to_string();
     assert_eq!(text, "16#FFFFFFFFFFFFFFFFF...");
-    let mut binary = vec![109, 1, 0, 0, 0];
-    binary.extend(vec![b'a'; 1 << 24]);
+    let length = if cfg!(miri) { 1 << 12 } else { 1 << 24_u32 };
+    let mut binary = [&[109][..], &u32::to_be_bytes(length)].concat();
+    binary.extend(vec![b'a'; length as usize]);
     assert_eq!(Text::new(&binary, Style::elixir().limit(4)).to_string(), "\"aaa...");
 }
 
