@@ -16,7 +16,7 @@ use std::ptr;
 /// No control message of a BEAM is longer; one that is gets refused.
 const MAX_HEADER: usize = 2048;
 /// A buffer grows to this at once, and beyond it only as bytes really arrive.
-const TRUSTED: usize = 1 << 20;
+const TRUSTED: usize = 64 << 10;
 
 /// Monitors as `ei_recv_internal` shows them, reduced like the kinds with a token.
 const MONITOR_SHOWN: c_int = 9;
