@@ -4,9 +4,9 @@ use super::super::*;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Miri is a thousand times slower.
-const DEPTH: usize = if cfg!(miri) { 300 } else { 1_000_000 };
+const DEPTH: usize = if cfg!(miri) { 80 } else { 1_000_000 };
 /// For kinds that take a debug build seconds; ten times what a recursive walk would survive.
-const LESS: usize = if cfg!(miri) { 300 } else { 100_000 };
+const LESS: usize = if cfg!(miri) { 80 } else { 100_000 };
 
 /// Every operation there is, on a stack that recursion would overflow at once.
 fn survives(bytes: Vec<u8>) {
