@@ -486,8 +486,8 @@ fn play(who: Who, seed: u64, rounds: usize, long: bool) -> Played {
         "{who:?}, seed {seed}: {} of {rounds} partitions healed in time, {:?} (median), {:?} (slowest), {} later, {} not; of {} in \
          which only ways to the last two were cut, BEAMs lost each other in {}",
         played.times.len(),
-        played.times.get(played.times.len() / 2),
-        played.times.last(),
+        played.times.get(played.times.len() / 2).copied().unwrap_or_default(),
+        played.times.last().copied().unwrap_or_default(),
         played.late,
         played.never,
         played.ours[0],

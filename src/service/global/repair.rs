@@ -33,7 +33,7 @@ pub(super) enum Trust {
 }
 
 /// Members that are asked after the loss of one.
-const FEW: usize = 2;
+const FEW: usize = 4;
 
 type Table = BTreeMap<Term, (Pid, Term)>;
 
