@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use socket2::SockRef;
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -178,6 +179,18 @@ impl Outgoing {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
             _ => Ok(sent),
         }
+    }
+
+    /// Whether the kernel holds less than half of what [`hold`](Self::hold) lets it. It takes up to 64 KiB more than that from who does
+    /// not ask: a packet that it has begun is filled. If not, `writable` waits for it.
+    pub(crate) fn has_room(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let ask = || match poll(&mut [PollFd::new(self.stream(), PollFlags::OUT)], Some(&now)) {
+            Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
+            // What is wrong shows when it is written to.
+            _ => Ok(()),
+        };
+        self.stream().try_io(tokio::io::Interest::WRITABLE, ask).is_ok()
     }
 
     /// Waits until the kernel takes more.

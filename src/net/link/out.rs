@@ -7,6 +7,8 @@ mod pace;
 mod rest;
 mod writing;
 
+use std::future::Future;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -147,14 +149,16 @@ impl Link {
         self.room.notified()
     }
 
-    /// A sender that does not stay waits for room: there is, from then on.
-    fn wake_at(&self, out: &mut Out, turn: Instant) {
-        if std::mem::replace(&mut out.alarm, true) {
-            return;
-        }
-        let Some(link) = self.me.upgrade() else { return };
+    /// A sender that does not stay waits for room: there is, after `event`.
+    fn wake_after<F>(&self, out: &mut Out, event: impl FnOnce(Arc<Link>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Some(link) = self.me.upgrade().filter(|_| !out.alarm) else { return };
+        out.alarm = true;
+        let event = event(link.clone());
         self.runtime.spawn(async move {
-            tokio::time::sleep_until(turn.into()).await;
+            event.await;
             link.out.lock().alarm = false;
             link.room.notify_waiters();
         });

@@ -21,10 +21,12 @@ const SLOW: Duration = Duration::from_millis(100);
 pub(super) const BIG_FRAGMENT: usize = 480 << 10;
 /// Smallest ones, for slow networks; the headers are half a percent of them.
 pub(super) const SMALL_FRAGMENT: usize = 4 << 10;
-/// Fragments while nothing is known of the peer: they pass a network of 1 Mbit/s in an eighth of a second.
-const UNKNOWN_FRAGMENT: usize = 16 << 10;
-/// [`MOMENT`]s that one fragment may take over a slow network.
-const SLOW_MOMENTS: usize = 50;
+/// Fragments while nothing is known of the peer: they pass a network of 1 Mbit/s in a sixteenth of a second.
+const UNKNOWN_FRAGMENT: usize = 8 << 10;
+/// [`MOMENT`]s that one fragment may take over a slow network, and as many what the kernel holds besides.
+const SLOW_MOMENTS: usize = 32;
+/// [`MOMENT`]s in which what waits in the queue is to leave.
+const QUEUE_MOMENTS: usize = 10;
 /// Larger messages always leave in fragments: a peer hears of a packet when it is whole, and should it become slow in
 /// between, this much is there before a short ticktime is over.
 const MAX_WHOLE: usize = (1 << 20) + FRAGMENT;
@@ -85,6 +87,11 @@ impl Pace {
         self.ahead
     }
 
+    /// The kernel may hold much.
+    pub(super) fn is_fast(&self) -> bool {
+        self.fast
+    }
+
     /// Nothing was written for a while; that says nothing of the peer.
     pub(super) fn restart(&mut self) {
         self.full = None;
@@ -111,10 +118,12 @@ impl Pace {
         }
     }
 
-    /// More of a big message may be appended: adapts how much to how long the last part took to leave. `waiting` bytes still do.
+    /// More of a big message may be appended: adapts how much to how fast it leaves, or how long the last part took. `waiting` bytes still do.
     /// Returns what the kernel is to hold from now on, if that changed.
     pub(super) fn adapt(&mut self, waiting: usize, now: Instant) -> Option<usize> {
-        if waiting < self.ahead {
+        if self.rate > 0 {
+            self.ahead = self.rate.saturating_mul(QUEUE_MOMENTS).clamp(MIN_AHEAD, MAX_AHEAD);
+        } else if waiting < self.ahead {
             if let Some(filled) = self.filled.replace(now) {
                 match now - filled {
                     took if took < FAST => self.ahead = (self.ahead * 2).min(MAX_AHEAD),
@@ -135,7 +144,7 @@ impl Pace {
     pub(super) fn hold(&mut self) -> Option<usize> {
         let hold = match self.fast {
             true => (2 * self.rate).clamp(MAX_AHEAD, MAX_HOLD),
-            false => self.rate.saturating_mul(SLOW_MOMENTS).clamp(SMALL_FRAGMENT, MIN_HOLD),
+            false => self.rate.saturating_mul(SLOW_MOMENTS).clamp(SMALL_FRAGMENT, MAX_AHEAD),
         };
         if self.rate == 0 || (self.hold / 2..=self.hold * 2).contains(&hold) {
             return None;
@@ -159,12 +168,11 @@ impl Pace {
         }
     }
 
-    /// How many fragments of this size may be handed to the kernel at a time.
-    pub(super) fn fragments(&self, size: usize, most: usize, now: Instant) -> usize {
-        match self.is_shared(now) {
-            true => 1,
-            false if self.fast => most,
-            false => (self.ahead / size).clamp(1, most),
+    /// How many fragments may be handed to the kernel at a time: one, unless the peer is fast and nobody else sends.
+    pub(super) fn fragments(&self, most: usize, now: Instant) -> usize {
+        match self.fast && !self.is_shared(now) {
+            true => most,
+            false => 1,
         }
     }
 
@@ -217,7 +225,7 @@ mod tests {
     fn fragments_are_what_the_peer_takes_in_a_while() {
         let now = Instant::now();
         assert_eq!(Pace::new(RATE).fragment(now), UNKNOWN_FRAGMENT);
-        assert_eq!(seen(1 << 10, now).fragment(now), FRAGMENT);
+        assert_eq!(seen(4 << 10, now).fragment(now), FRAGMENT);
         assert!((FRAGMENT..BIG_FRAGMENT).contains(&seen(128 << 10, now).fragment(now)));
         assert_eq!(seen(4 << 20, now).fragment(now), BIG_FRAGMENT);
         let mut slow = Pace::new(RATE);
@@ -227,8 +235,11 @@ mod tests {
             slow.take(125_000, now);
             slow.measure(now);
         }
-        let size = slow.fragment(now);
-        assert!((5_000..6_251).contains(&size), "1 Mbit/s: {size}");
+        assert_eq!(
+            (slow.fragment(now), slow.ahead(), slow.hold()),
+            (SMALL_FRAGMENT, MIN_AHEAD, Some(SMALL_FRAGMENT)),
+            "1 Mbit/s"
+        );
     }
 
     #[test]
@@ -240,7 +251,7 @@ mod tests {
         assert!(pace.turn(now).is_none() && pace.whole(1 << 20, now));
         pace.share(now);
         assert!(!pace.whole(1 << 20, now));
-        assert_eq!((pace.fragment(now), pace.fragments(SHARED_FRAGMENT, 4, now)), (SHARED_FRAGMENT, 1));
+        assert_eq!((pace.fragment(now), pace.fragments(4, now)), (SHARED_FRAGMENT, 1));
         let (shared, mut sent) = (now, 0);
         while now < shared + COMPANY / 2 {
             assert!(pace.turn(now).is_none());

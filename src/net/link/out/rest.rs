@@ -3,12 +3,13 @@
 //! Always true: what has begun to leave is completed, by its sender or from the queue.
 
 use std::io::IoSlice;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::{DownReason, Link};
 use super::Out;
 use crate::error::{no_memory, Result};
-use crate::proto::header::{Fragmenter, FRAGMENT, FRAGMENT_HEAD};
+use crate::proto::header::{Fragmenter, FRAGMENT_HEAD};
 use crate::term::Pid;
 
 /// Fragments handed to the kernel at a time, at most; other senders' messages pass between them.
@@ -34,7 +35,7 @@ pub(crate) enum Progress {
     Done,
     /// Go on when there is room in the queue.
     Room,
-    /// Go on when the kernel takes more: until then nobody else writes.
+    /// Go on when the kernel takes more: until then nobody else writes if it has begun to take a packet.
     Kernel,
     /// Go on then; only for a caller who stays.
     Later(Instant),
@@ -53,12 +54,17 @@ impl Rest<'_> {
                 if let Some(turn) = out.pace.turn(now) {
                     return Ok(self.later(&mut out, turn, stays));
                 }
+                if !out.pace.is_fast() && !link.transport.has_room() {
+                    out.pace.measure(now);
+                    link.suit(&mut out);
+                    return Ok(self.once_room(&mut out, stays));
+                }
             }
             out.in_batch = 0;
             link.adapt(&mut out, now);
             // Others wait for the packet that has begun to leave, not for more.
             let most = match out.buffer.is_empty() {
-                true => out.pace.fragments(self.size(), SLICES, now),
+                true => out.pace.fragments(SLICES, now),
                 false => 1,
             };
             out.writing = true;
@@ -131,13 +137,17 @@ impl Rest<'_> {
         if stays {
             return Progress::Later(turn);
         }
-        self.link.wake_at(out, turn);
+        self.link.wake_after(out, async move |_| tokio::time::sleep_until(turn.into()).await);
         Progress::Room
     }
 
-    /// Bytes of the payload in the next packet.
-    fn size(&self) -> usize {
-        self.fragments.as_ref().map_or(FRAGMENT, Fragmenter::next_part)
+    /// What the network carries in a while waits in the kernel.
+    fn once_room(&self, out: &mut Out, stays: bool) -> Progress {
+        if stays {
+            return Progress::Kernel;
+        }
+        self.link.wake_after(out, async |link: Arc<Link>| link.kernel().await);
+        Progress::Room
     }
 
     /// Whether nothing is left; the sender's signals may follow then.

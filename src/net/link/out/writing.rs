@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::MutexGuard;
 
-use super::pace::BIG_FRAGMENT;
+use super::pace::{BIG_FRAGMENT, SMALL_FRAGMENT};
 use super::Out;
 use crate::net::link::{DownReason, Link};
 use crate::proto::header::FRAGMENT_HEAD;
@@ -138,7 +138,7 @@ impl Link {
 
     pub(in crate::net::link) async fn write_batches(&self) -> std::io::Result<()> {
         loop {
-            let batch = {
+            let (batch, slow) = {
                 let mut out = self.out.lock();
                 if out.closed || !out.writing {
                     return Ok(());
@@ -156,10 +156,15 @@ impl Link {
                     self.room.notify_waiters();
                     return Ok(());
                 }
-                batch
+                let slow = !out.unfinished.is_empty() && !out.pace.is_fast() && batch.len() >= SMALL_FRAGMENT;
+                (batch, slow)
             };
             let mut sent = 0;
             while sent < batch.len() {
+                if slow && !self.transport.has_room() {
+                    self.transport.writable().await?;
+                    continue;
+                }
                 let count = self.transport.send_some(&batch[sent..]).await?;
                 sent += count;
                 let room = {
