@@ -7,13 +7,14 @@
 //! leads looks for the next one for a while ([`BUSY_WAIT`]) before it sleeps.
 //! Always true: while the background thread does not lead, a program thread has led within the last two graces.
 
+mod busy;
 mod held;
 mod lane;
 mod lead;
 
 use std::future::{poll_fn, Future};
 use std::pin::{pin, Pin};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -23,8 +24,10 @@ use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime as Tokio};
 use tokio::sync::Notify;
 
+use self::busy::BusyWait;
+pub use self::busy::BUSY_WAIT;
+use self::held::{crowded, keeps, serves, set_mode, Held, Mode};
 pub(crate) use self::held::{holds, Batch, Holder};
-use self::held::{keeps, serves, set_mode, Held, Mode};
 pub(crate) use self::lane::make_way;
 use self::lane::Lane;
 use crate::error::{Error, Result};
@@ -35,11 +38,6 @@ use crate::sync::{current as current_thread, park, AtomicBool, Thread};
 const GRACE: Duration = Duration::from_millis(4);
 /// A leader that has waited for so long makes way for somebody who waits for the lead.
 const MAKE_WAY: Duration = Duration::from_micros(500);
-/// How long a leader looks for the next event before it sleeps, if the last ones came within this time: about twice what it costs to
-/// sleep and be woken.
-pub const BUSY_WAIT: Duration = Duration::from_micros(50);
-/// Events in a row that came so soon after the one before.
-const BUSY_STREAK: u32 = 3;
 /// Run at the start of each thread of ours, before anything else (the C side blocks all signals here).
 static THREAD_START: Mutex<Option<fn()>> = Mutex::new(None);
 
@@ -77,10 +75,7 @@ pub struct Runtime {
     /// Who leads, and what that one polls first.
     lane: Arc<Lane>,
     held: Arc<Held>,
-    /// Microseconds that a leader looks for events before it sleeps; 0: it does not.
-    busy_wait: AtomicU32,
-    /// Events in a row that came soon.
-    soon: AtomicU32,
+    busy: BusyWait,
 }
 
 /// Starts a thread of ours.
@@ -134,8 +129,7 @@ impl Runtime {
             drives: AtomicU64::new(0),
             lane: Arc::default(),
             held,
-            busy_wait: AtomicU32::new(BUSY_WAIT.as_micros() as u32),
-            soon: AtomicU32::new(0),
+            busy: BusyWait::default(),
         });
         let ours = runtime.clone();
         thread("erlnode-io", move || ours.run_in_background())?;
@@ -211,8 +205,7 @@ impl Runtime {
 
     /// Sets how long a leader looks for the next event before it sleeps; zero: not at all.
     pub(crate) fn set_busy_wait(&self, time: Duration) {
-        let micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
-        self.busy_wait.store(micros, Ordering::Relaxed);
+        self.busy.set(time);
     }
 
     /// For a thread that serves in a loop.
@@ -317,13 +310,13 @@ impl Runtime {
         deadline: Option<Instant>,
     ) -> Option<Option<F::Output>> {
         let began = Instant::now();
-        let busy_wait = Duration::from_micros(self.busy_wait.load(Ordering::Relaxed).into());
-        let mut quiet_since = began;
+        let sleeps = crowded() || self.busy.is_off();
+        let (mut quiet_since, mut slept) = (began, false);
         let turns = poll_fn(|context| {
             let came = self.lane.run(context);
             if let Poll::Ready(output) = future.as_mut().poll(context) {
-                if came {
-                    self.event_after(quiet_since.elapsed(), busy_wait);
+                if came && !sleeps {
+                    self.busy.event_after(quiet_since.elapsed(), slept);
                 }
                 return Poll::Ready(Some(output));
             }
@@ -331,16 +324,21 @@ impl Runtime {
                 return Poll::Ready(None);
             }
             self.held.let_go();
-            if busy_wait.is_zero() {
+            if sleeps {
                 return Poll::Pending;
             }
             let now = Instant::now();
             if came {
-                self.event_after(now - quiet_since, busy_wait);
-                quiet_since = now;
+                self.busy.event_after(now - quiet_since, slept);
+                (quiet_since, slept) = (now, false);
             }
-            if self.soon.load(Ordering::Relaxed) >= BUSY_STREAK && now - quiet_since < busy_wait {
-                context.waker().wake_by_ref();
+            if self.busy.looks() && !slept {
+                if now - quiet_since < self.busy.limit(now) {
+                    context.waker().wake_by_ref();
+                } else {
+                    self.busy.in_vain(now);
+                    slept = true;
+                }
             }
             Poll::Pending
         });
@@ -350,15 +348,6 @@ impl Runtime {
                 self.tokio().block_on(async { tokio::time::timeout_at(deadline.into(), turns).await.ok() })
             }
         }
-    }
-
-    /// Counts the events that came soon.
-    fn event_after(&self, quiet: Duration, busy_wait: Duration) {
-        let soon = match quiet < busy_wait {
-            true => self.soon.load(Ordering::Relaxed).saturating_add(1),
-            false => 0,
-        };
-        self.soon.store(soon, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,6 @@
 # The measuring side: one Elixir node asks every server the same things. client.exs ROUNDS KIND=NODE ...
 # In each round every row is asked of all servers in turns, so that what disturbs the machine disturbs neighbours alike.
-# Lines `ROW KIND VALUE` go out; `call KIND` and `erpc KIND` ask for 10,000 calls that nobody answers, and say when they have arrived.
+# Lines `ROW KIND VALUE CALLS` go out; `call KIND` and `erpc KIND` ask for 10,000 calls that nobody answers, and say when they have arrived.
 defmodule Client do
   def median(fun, n) do
     for(i <- 1..n, do: time(fn -> fun.(i) end)) |> Enum.sort() |> Enum.at(div(n, 2)) |> Kernel./(1000)
@@ -20,6 +20,8 @@ defmodule Client do
   end
 
   def call(node, i), do: ^i = GenServer.call({:server, node}, i, 60_000)
+  def work(node, _), do: {:work, 50} = GenServer.call({:server, node}, {:work, 50}, 60_000)
+  def wait(node, _), do: {:wait, 1} = GenServer.call({:server, node}, {:wait, 1}, 60_000)
   def erpc(node, i), do: ^i = :erpc.call(node, Work, :echo, [i], 60_000)
   def task(node, i), do: ^i = Task.Supervisor.async({:tasks, node}, Work, :echo, [i]) |> Task.await(60_000)
 
@@ -27,7 +29,8 @@ defmodule Client do
     [
       call_us: {&median/2, &call/2, 500}, call_rate: {&rate/2, &call/2, 6_400},
       erpc_us: {&median/2, &erpc/2, 300}, erpc_rate: {&rate/2, &erpc/2, 6_400},
-      task_us: {&median/2, &task/2, 200}, task_rate: {&rate/2, &task/2, 3_200}
+      task_us: {&median/2, &task/2, 200}, task_rate: {&rate/2, &task/2, 3_200},
+      work_rate: {&rate/2, &work/2, 1_600}, wait_rate: {&rate/2, &wait/2, 128}
     ]
   end
 
@@ -50,13 +53,16 @@ end
 
 [rounds | servers] = System.argv()
 servers = for server <- servers, [kind, node] = String.split(server, "="), do: {kind, String.to_atom(node)}
-for {_, node} <- servers, {_, {_, what, n}} <- Client.rows(), do: Client.measure({&Client.median/2, what, n}, node)
+for {kind, node} <- servers do
+  for {_, {_, what, n}} <- Client.rows(), do: Client.measure({&Client.median/2, what, n}, node)
+  IO.puts("warm #{kind} 0 0")
+end
 for round <- 1..String.to_integer(rounds), {row, work} <- Client.rows() do
   {last, first} = Enum.split(servers, rem(round, length(servers)))
-  for {kind, node} <- first ++ last, do: IO.puts("#{row} #{kind} #{Client.measure(work, node)}")
+  for {kind, node} <- first ++ last, do: IO.puts("#{row} #{kind} #{Client.measure(work, node)} #{elem(work, 2) + 30}")
 end
-IO.puts("measured - 0")
+IO.puts("measured - 0 0")
 for line <- IO.stream(:stdio, :line) do
   [what, kind] = String.split(line)
-  spawn(fn -> Client.keep(Map.new(servers)[kind], String.to_atom(what), 10_000); IO.puts("kept #{kind} 0"); Process.sleep(:infinity) end)
+  spawn(fn -> Client.keep(Map.new(servers)[kind], String.to_atom(what), 10_000); IO.puts("kept #{kind} 0 0"); Process.sleep(:infinity) end)
 end

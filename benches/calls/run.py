@@ -5,17 +5,19 @@
 
 GenServer.call, :erpc.call and Task.Supervisor.async |> Task.await: one at a time (median time, lower is better) and from 64
 processes (per second, higher is better). The servers take turns in each row of each round; a cell is the median over the rounds of
-the ratio to the BEAM's figure in the same round. Below: what 10,000 calls cost in memory that a server has got and not answered.
---beside adds the C server on another build of the library, such as one before a change.
+the ratio to the BEAM's figure in the same round, with the 95 % interval of that median. Client and BEAM server run two schedulers each.
+Then the processor time that the server itself takes for a call, which a busy machine hardly changes, and what 10,000 calls cost in
+memory that a server has got and not answered. --beside adds the C server on another build of the library, such as one before a change.
 """
 
-import argparse, collections, os, pathlib, statistics, subprocess, sys, tempfile
+import argparse, collections, os, pathlib, random, statistics, subprocess, sys, tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TITLES = {"beam": "BEAM", "c": "C", "c4": "C, 4 threads", "beside": "C, other library", "thread": "Python, threads",
           "asyncio": "Python, asyncio"}
 OUTSTANDING = 10_000
+SCHEDULERS = "+S 2:2"
 ROWS = [
     ("call_us", "GenServer.call, median time (lower is better)", "us"),
     ("call_rate", "GenServer.call from 64 processes (higher is better)", "/s"),
@@ -23,6 +25,8 @@ ROWS = [
     ("erpc_rate", "erpc.call from 64 processes (higher is better)", "/s"),
     ("task_us", "Task round trip, median time (lower is better)", "us"),
     ("task_rate", "Tasks from 64 processes (higher is better)", "/s"),
+    ("work_rate", "GenServer.call with 50 us of work, from 64 processes (higher is better)", "/s"),
+    ("wait_rate", "GenServer.call with a wait of 1 ms, from 64 processes (higher is better)", "/s"),
 ]
 
 
@@ -40,6 +44,19 @@ def rss(program):
     raise SystemExit("no memory figures on this system")
 
 
+def processor_time(program):
+    """Microseconds that its threads have run."""
+    tasks = pathlib.Path(f"/proc/{program.pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1000
+
+
+def interval(values):
+    """The 95 % interval of the median, by drawing anew."""
+    draw = random.Random(0)
+    medians = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(2000))
+    return medians[50], medians[-51]
+
+
 def main():
     words = argparse.ArgumentParser()
     words.add_argument("library", type=pathlib.Path)
@@ -52,7 +69,7 @@ def main():
     if words.beside is None:
         kinds = [kind for kind in kinds if kind != "beside"]
     env = dict(os.environ, ERL_EPMD_PORT="14898", ERLNODE_LIBRARY=str(library / "liberlnode.so"),
-               PYTHONPATH=str(ROOT / "bindings/python"))
+               PYTHONPATH=str(ROOT / "bindings/python"), ELIXIR_ERL_OPTIONS=SCHEDULERS)
     programs = {}
     samples = collections.defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
@@ -76,12 +93,19 @@ def main():
             client = subprocess.Popen([*elixir, "bench_client@localhost", str(HERE / "client.exs"), str(words.rounds), *servers],
                                       env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
+            used = {}
+
             def figures(last):
                 for line in client.stdout:
-                    key, kind, value = line.split()
+                    key, kind, value, calls = line.split()
                     if key == last:
                         return
-                    samples[key, kind].append(float(value))
+                    # Between its turns a server is idle.
+                    now = processor_time(programs[kind])
+                    if key != "warm":
+                        samples[key, kind].append(float(value))
+                        samples["cpu", key, kind].append((now - used[kind]) / float(calls))
+                    used[kind] = now
                 raise SystemExit("the client ended early")
 
             figures("measured")
@@ -101,8 +125,15 @@ def main():
     print(f"| work ({words.rounds} rounds) | {' | '.join(titles)} |\n|{'---|' * (len(titles) + 1)}")
     for key, text, unit in ROWS:
         beam = samples[key, "beam"]
-        ratios = [statistics.median(one / base for one, base in zip(samples[key, kind], beam)) for kind in kinds]
-        print(f"| {text} | {' | '.join(f'{ratio:.2f}' for ratio in ratios)} | {statistics.median(beam):.0f} {unit} |")
+        cells = ["1.00"]
+        for kind in kinds[1:]:
+            ratios = [one / base for one, base in zip(samples[key, kind], beam)]
+            low, high = interval(ratios)
+            cells.append(f"{statistics.median(ratios):.2f} ({low:.2f}-{high:.2f})")
+        print(f"| {text} | {' | '.join(cells)} | {statistics.median(beam):.0f} {unit} |")
+    for key, text, _ in ROWS:
+        cells = [f"{statistics.median(samples['cpu', key, kind]):.1f}" for kind in kinds]
+        print(f"| the server's processor time, us: {text.split(' (')[0].replace(', median time', '')} | {' | '.join(cells)} | |")
     for what, text in (("call", "GenServer.call"), ("erpc", "erpc.call")):
         cells = ["-", *(f"{memory[what, kind]:.0f}" for kind in kinds[1:]), "-"]
         print(f"| bytes per unanswered {text}, of {OUTSTANDING} | {' | '.join(cells)} |")

@@ -2,10 +2,11 @@
 //
 //     server NODE COOKIE THREADS
 
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "erlnode.h"
@@ -17,11 +18,29 @@ static void must(erln_status status) {
     }
 }
 
+// In microseconds.
+static int64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
 static int32_t on_call(erln_mailbox box, erln_msg *msg, erln_reader *request, void *data) {
     erln_bytes term;
+    int64_t time;
     (void)data;
     // A call that nobody will answer, to be counted.
     if (erln_read_atom_is(request, "keep")) return ERLN_KEPT;
+    if (erln_read_match(request, "{work, ~l}", &time)) {
+        for (int64_t until = now() + time; now() < until;) continue;
+        erln_answer(box, msg, "{work, ~l}", time);
+        return ERLN_HANDLED;
+    }
+    if (erln_read_match(request, "{wait, ~l}", &time)) {
+        usleep((useconds_t)time * 1000);
+        erln_answer(box, msg, "{wait, ~l}", time);
+        return ERLN_HANDLED;
+    }
     if (!erln_read_match(request, "~t", &term)) return ERLN_BADARG;
     erln_answer_term(box, msg, term.ptr, term.len);
     return ERLN_HANDLED;

@@ -3,21 +3,33 @@
 import asyncio
 import sys
 import threading
+from time import monotonic, sleep
 from typing import Any
 
 from erlnode import NO_REPLY, Atom, GenServer, Node, TaskSupervisor, current_request
 
-KEEP = Atom("keep")
+KEEP, WORK, WAIT = Atom("keep"), Atom("work"), Atom("wait")
 
 
 #: Calls that nobody will answer, to be counted.
 KEPT = []
 
 
+def take_time(what: Atom, time: int) -> None:
+    """``{work, Microseconds}`` computes, ``{wait, Milliseconds}`` waits for something."""
+    if what is WAIT:
+        sleep(time / 1e3)
+    until = monotonic() + time / 1e6
+    while what is WORK and monotonic() < until:
+        pass
+
+
 class Server(GenServer):
     """Echoes, on a thread."""
 
     def handle_call(self, request: Any, sender: Any) -> Any:
+        if type(request) is tuple:
+            take_time(*request)
         return NO_REPLY if request is KEEP else request
 
 
@@ -25,6 +37,8 @@ class AsyncServer(GenServer):
     """Echoes, in an event loop."""
 
     async def handle_call(self, request: Any, sender: Any) -> Any:
+        if type(request) is tuple:
+            take_time(*request)
         return NO_REPLY if request is KEEP else request
 
 

@@ -391,7 +391,7 @@ pub unsafe extern "C" fn erln_config_set_atom_limit(config: *mut erln_config, at
 
 /// How long a thread that waits for messages looks for the next one before it sleeps, when the last ones came within this time; 0: it
 /// sleeps at once. It shortens calls that follow each other closely, and costs nothing while they do not. One setting for the whole
-/// process: that of the node started last. 50 unless set.
+/// process: that of the node started last. 150 unless set.
 #[no_mangle]
 pub unsafe extern "C" fn erln_config_set_busy_wait(
     config: *mut erln_config,

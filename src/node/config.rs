@@ -333,7 +333,7 @@ impl Config {
 
     /// How long a thread that waits for messages looks for the next one before it sleeps, when the last ones came within this time;
     /// zero: it sleeps at once. It shortens calls that follow each other closely, and costs nothing while they do not. One setting
-    /// for the whole process: that of the node started last. Default 50 microseconds.
+    /// for the whole process: that of the node started last. Default 150 microseconds.
     pub fn busy_wait(mut self, time: Duration) -> Config {
         self.busy_wait = time;
         self

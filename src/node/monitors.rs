@@ -291,7 +291,13 @@ impl Inner {
             let number = self.number_of(reference);
             return number.is_some_and(|number| relations.local_watchers.remove(&number).is_some());
         }
-        let theirs = relations.watchers.get(reference).is_some_and(|known| known.pid == *watcher);
-        theirs && relations.watchers.remove(reference).is_some()
+        match relations.watchers.remove(reference) {
+            None => false,
+            Some(known) if known.pid == *watcher => true,
+            Some(other) => {
+                relations.watchers.insert(reference.clone(), other);
+                false
+            }
+        }
     }
 }

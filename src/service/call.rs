@@ -40,7 +40,7 @@ impl Mailbox {
         let (pid, tag) = caller(&mut call.reader()).ok_or_else(|| {
             Error::argument("the message is no call, which is {'$gen_call', {Pid, Tag}, Request}")
         })?;
-        let mut answer = Writer::new();
+        let mut answer = Writer::with_capacity(2 + tag.len() + reply.len());
         answer.tuple(2).raw(tag).raw(reply);
         let target = alias_of(tag).map_or(Target::Pid(pid), Target::Alias);
         self.send(&target, &answer.finish()?, timeout)

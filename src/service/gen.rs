@@ -71,6 +71,13 @@ pub(crate) fn call(payload: &[u8]) -> Option<(From, Reader<'_>)> {
     Some((from, reader))
 }
 
+/// The request of a [`call`], for who need not know yet who asks.
+pub(crate) fn request(payload: &[u8]) -> Option<Reader<'_>> {
+    let mut reader = Reader::new(payload);
+    let is_call = reader.tuple_of(3) && reader.atom_is("$gen_call") && reader.tuple_of(2);
+    (is_call && reader.pid().is_some() && reader.skip()).then_some(reader)
+}
+
 /// `{'$gen_cast', Request}`: a cursor at what is asked.
 pub(crate) fn cast(payload: &[u8]) -> Option<Reader<'_>> {
     let mut reader = Reader::new(payload);

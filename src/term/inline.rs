@@ -185,4 +185,4 @@ fn settle_flat(bytes: &[u8], atoms: &[Atom]) -> Option<(usize, Option<Vec<u8>>)>
 }
 
 /// Room for the atoms of a usual message.
-const SPELLED: usize = 48;
+const SPELLED: usize = 64;

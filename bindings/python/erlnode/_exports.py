@@ -145,6 +145,8 @@ class _Loop:
         #: A loop keeps no task alive that waits for something nobody else holds.
         self._running: Dict["asyncio.Task[Any]", Request] = {}
         self._finished = self._finish
+        #: Without it each task would get one of its own.
+        self._context = contextvars.copy_context()
         weakref.finalize(loop, _close, box).atexit = False
         loop.call_soon_threadsafe(loop.add_reader, box.fileno(), self._ready)
 
@@ -193,7 +195,7 @@ class _Loop:
             _answer_task(request, task)
         else:
             self._running[task] = request
-            task.add_done_callback(self._finished)
+            task.add_done_callback(self._finished, context=self._context)
 
     def _finish(self, task: "asyncio.Task[Any]") -> None:
         _answer_task(self._running.pop(task), task)

@@ -52,7 +52,7 @@ class Node(GlobalNames):
     With ``tls`` all connections are made over TLS, as with ``erl -proto_dist inet_tls``: an instance of `Tls`, or the path
     of the option file that a BEAM takes with ``-ssl_dist_optfile``.
 
-    ``busy_wait`` (seconds, 50 microseconds by default) is how long a waiting thread looks for the next message before it sleeps, when
+    ``busy_wait`` (seconds, 150 microseconds by default) is how long a waiting thread looks for the next message before it sleeps, when
     the last ones came within this time; 0 switches it off. It holds for the whole process.
 
     epmd is asked at ERL_EPMD_ADDRESS and ERL_EPMD_PORT; where none answers on this machine, the node serves one itself

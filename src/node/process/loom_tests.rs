@@ -1,5 +1,8 @@
 //! Every order in which senders, receivers and a closer of one process can meet, tried by loom.
 
+use std::future::Future;
+use std::task::{Context, Poll, Waker};
+
 use super::*;
 use crate::runtime::park_on;
 use loom::thread::spawn;
