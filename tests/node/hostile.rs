@@ -264,7 +264,7 @@ fn a_spawn_with_odd_options_or_arguments_is_answered_and_leaves_nothing() {
         peer.send(&control, Some(&term("[]")));
         assert_eq!(refused(&mut peer), "badopt", "{options}");
     }
-    // Arguments that are no proper list: it starts, and ends with badarg.
+    // Arguments that are no proper list: it starts, and ends with badarg, as a BEAM words it.
     for args in ["a", "[1|2]", "<<1>>"] {
         let control = request(&peer, "[monitor,{min_heap_size,1000},link]");
         peer.send(&control, Some(&term(args)));
@@ -272,7 +272,10 @@ fn a_spawn_with_odd_options_or_arguments_is_answered_and_leaves_nothing() {
         assert!(reply.linked && reply.monitored && reply.result.is_ok());
         for _ in 0..2 {
             let (_, reason) = peer.expect();
-            assert_eq!(reason.unwrap()[..], term("badarg")[..]);
+            let apply =
+                format!("{{erlang,apply,[m,f,{args}],[{{error_info,#{{module => erl_erts_errors}}}}]}}");
+            let badarg = format!("{{badarg,[{apply},{{erts_internal,dist_spawn_init,1,[]}}]}}");
+            assert_eq!(reason.unwrap()[..], term(&badarg)[..]);
         }
     }
     // Both orders of nested wrappers, and a depth that is no program's.
