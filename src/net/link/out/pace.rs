@@ -19,6 +19,9 @@ const SLOW: Duration = Duration::from_millis(100);
 /// Largest fragments, for peers that take them within [`MOMENT`]: each costs a BEAM some microseconds, and from 512 KiB on
 /// it asks the kernel for fresh memory for each.
 pub(super) const BIG_FRAGMENT: usize = 480 << 10;
+/// A measure takes so long, or so many bytes: a peer's kernel takes a few at once, however slow the network or the peer is.
+const SPAN: Duration = Duration::from_millis(10);
+const ENOUGH: usize = 256 << 10;
 /// Smallest ones, for slow networks; the headers are half a percent of them.
 pub(super) const SMALL_FRAGMENT: usize = 4 << 10;
 /// Fragments while nothing is known of the peer: they pass a network of 1 Mbit/s in a sixteenth of a second.
@@ -50,6 +53,8 @@ pub(in crate::net::link) struct Pace {
     fast: bool,
     /// When some of one was appended last.
     filled: Option<Instant>,
+    /// Bytes of them that left since.
+    since: usize,
     /// Bytes of big messages that the kernel took from where they are.
     taken: usize,
     /// How many of them, and when, when it wanted no more.
@@ -72,6 +77,7 @@ impl Pace {
             ahead: MIN_AHEAD,
             fast: false,
             filled: None,
+            since: 0,
             taken: 0,
             full: None,
             rate: 0,
@@ -110,12 +116,16 @@ impl Pace {
 
     /// The kernel wants no more for now: what it took since the last time tells how fast the peer is.
     pub(super) fn measure(&mut self, now: Instant) {
-        if let Some((taken, then)) = self.full.replace((self.taken, now)) {
+        if let Some((taken, then)) = self.full {
+            if now - then < SPAN && self.taken - taken < ENOUGH {
+                return;
+            }
             let moments = (now - then).as_secs_f64() / MOMENT.as_secs_f64();
             let rate = (self.taken - taken) as f64 / moments.max(1e-3);
             // Single measures are coarse.
             self.rate = (3 * self.rate + rate as usize) / 4;
         }
+        self.full = Some((self.taken, now));
     }
 
     /// More of a big message may be appended: adapts how much to how fast it leaves, or how long the last part took. `waiting` bytes still do.
@@ -123,7 +133,9 @@ impl Pace {
     pub(super) fn adapt(&mut self, waiting: usize, now: Instant) -> Option<usize> {
         if self.rate > 0 {
             self.ahead = self.rate.saturating_mul(QUEUE_MOMENTS).clamp(MIN_AHEAD, MAX_AHEAD);
-        } else if waiting < self.ahead {
+        } else if waiting < self.ahead && (self.filled.is_none() || self.since >= self.ahead) {
+            // The kernel takes a few at once however slow the network is: less than what may wait says nothing.
+            self.since = 0;
             if let Some(filled) = self.filled.replace(now) {
                 match now - filled {
                     took if took < FAST => self.ahead = (self.ahead * 2).min(MAX_AHEAD),
@@ -136,8 +148,14 @@ impl Pace {
         if fast == std::mem::replace(&mut self.fast, fast) {
             return None;
         }
-        self.hold = if fast { MAX_AHEAD } else { MIN_HOLD };
-        Some(self.hold)
+        Some(self.let_hold(if fast { MAX_AHEAD } else { MIN_HOLD }))
+    }
+
+    /// What the kernel takes until it holds so much says nothing of the peer.
+    fn let_hold(&mut self, hold: usize) -> usize {
+        self.hold = hold;
+        self.full = None;
+        hold
     }
 
     /// What the kernel is to hold from now on, if that changes: what a fast peer takes in two moments, a slow one in a while.
@@ -149,8 +167,7 @@ impl Pace {
         if self.rate == 0 || (self.hold / 2..=self.hold * 2).contains(&hold) {
             return None;
         }
-        self.hold = hold;
-        Some(hold)
+        Some(self.let_hold(hold))
     }
 
     /// Whether a message with so much payload is to leave in one packet.
@@ -187,12 +204,11 @@ impl Pace {
 
     /// So many bytes of a big message leave.
     pub(super) fn spend(&mut self, bytes: usize, now: Instant) {
+        self.since += bytes;
         if !self.is_shared(now) {
             self.turn = now;
             return;
         }
-        // Turns say nothing of the peer.
-        self.full = None;
         let late = now.checked_sub(SHARED_LATE).map_or(self.turn, |late| self.turn.max(late));
         self.turn = late + Duration::from_secs_f64(bytes as f64 / self.shared_rate as f64);
     }
@@ -212,7 +228,7 @@ mod tests {
     /// One that has seen a peer take so many bytes in a millisecond.
     fn seen(rate: usize, now: Instant) -> Pace {
         let mut pace = Pace::new(RATE);
-        for step in 0..20 {
+        for step in 0..200 {
             let now = now + MOMENT * step;
             pace.adapt(0, now);
             pace.take(rate, now);
