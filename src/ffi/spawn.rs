@@ -412,8 +412,9 @@ pub unsafe extern "C" fn erln_spawn_request_opt(
                 Out::new(out, "out")?,
             )
         };
+        let mailbox = self::mailbox(mailbox)?;
         let options = SpawnOptions::decode(options)?;
-        let reference = self::mailbox(mailbox)?.spawn_request(peer, module, function, args, options)?;
+        let reference = mailbox.spawn_request(peer, module, function, args, options)?;
         out.set(erln_ref::new(&reference)?);
         Ok(())
     })
