@@ -365,5 +365,8 @@ fn python_gives_files_or_texts_and_hears_why_it_is_not_believed() {
         "{output}"
     );
     assert!(lines[3..5].iter().all(|line| line.contains("its certificate was revoked")), "{output}");
-    assert!(lines[5].contains("none of its authorities has issued our certificate"), "{output}");
+    assert!(
+        lines[5].contains("none of its authorities (its cacertfile) has issued our certificate"),
+        "{output}"
+    );
 }
