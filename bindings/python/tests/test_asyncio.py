@@ -24,9 +24,9 @@ class Asyncio(unittest.TestCase):
             loop = asyncio.get_running_loop()
             loop.call_later(0.02, self.node.send, self.box.pid, 1)
             self.assertEqual(await self.box.receive_async(timeout=5), 1)
-            self.assertLessEqual(threading.active_count(), before)
+            self.assertEqual(set(threading.enumerate()) - before, set())
 
-        before = threading.active_count()
+        before = set(threading.enumerate())
         asyncio.run(main())
 
     def test_every_new_loop_works(self) -> None:
